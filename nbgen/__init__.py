@@ -1,0 +1,62 @@
+"""nbgen: generate, interpolate, compare and teach pictures in a notebook.
+
+The public names are looked up lazily, so that `import nbgen` is fast and imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Cost": "picture",
+    "Mix": "recipe",
+    "ModelRef": "recipe",
+    "Picture": "picture",
+    "Pictures": "picture",
+    "Recipe": "recipe",
+    "defaults": "session",
+    "generate": "verbs.making",
+    "history": "verbs.remembering",
+    "list_models": "models.catalogue",
+    "list_samplers": "sampling",
+    "load": "models.loading",
+    "read": "metadata",
+}
+"""Every public name and the module it lives in. A public name is never the name of a module."""
+
+__all__ = ["__version__", "errors", "last", *sorted(_HOMES)]
+
+if TYPE_CHECKING:
+    from . import errors
+    from .metadata import read
+    from .models.catalogue import list_models
+    from .models.loading import load
+    from .picture import Cost, Picture, Pictures
+    from .recipe import Mix, ModelRef, Recipe
+    from .sampling import list_samplers
+    from .session import defaults
+    from .verbs.making import generate
+    from .verbs.remembering import history
+
+    last: Any
+
+
+def __getattr__(name: str) -> Any:
+    if name == "last":  # changes with every call, so it is never cached here
+        return importlib.import_module(".session", __name__).latest()
+    if name == "errors":
+        return importlib.import_module(".errors", __name__)
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    from .errors import did_you_mean
+
+    raise AttributeError(f"nbgen has no {name!r}: {did_you_mean(name, [*_HOMES, 'last', 'errors'])}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,63 @@
+"""Every error that nbgen raises on purpose: few types, each said in one kind and exact sentence.
+
+A message names what was wrong and what would be right. Nothing that was finished is lost by an error:
+pictures made before it are in the store and in `nbgen.last`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NbgenError(Exception):
+    """The base of all errors that nbgen raises on purpose."""
+
+
+class RecipeError(NbgenError, ValueError):
+    """A value in a recipe, or an argument of a verb, that cannot make a picture."""
+
+
+class SamplerError(RecipeError):
+    """A sampler, schedule or sampler option that is unknown or does not fit the model."""
+
+
+class ModelError(NbgenError):
+    """A model that cannot be found, read, or used."""
+
+
+class PictureFileError(NbgenError, ValueError):
+    """A picture file, or the text in it, that cannot be read."""
+
+
+class OutOfMemoryError(NbgenError, MemoryError):
+    """Memory ran out even for the smallest possible piece of work."""
+
+
+class JobStopped(NbgenError):
+    """The job was stopped before this result was made. `job.pictures` holds what was finished."""
+
+
+class StoreWarning(UserWarning):
+    """Pictures are kept in memory only, because the store cannot be written."""
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """The up to `n` known names most like `name`, best first; case does not matter.
+
+    >>> nearest("eulr", ["euler", "heun", "ddim"])
+    ['euler']
+    """
+    lowered = {}
+    for candidate in known:
+        lowered.setdefault(candidate.lower(), candidate)
+    return [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=n, cutoff=0.5)]
+
+
+def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
+    """A closing clause for an error message: the nearest known names, or all of them where none is near."""
+    names = list(known)
+    close = nearest(name, names, n)
+    if close:
+        return "did you mean " + " or ".join(repr(match) for match in close) + "?"
+    return "known are: " + ", ".join(names) + "."
