@@ -136,7 +136,7 @@ def _system_memory(root: Path) -> int:
     if match:
         return int(match[1]) * 1024
     if sys.platform == "win32":
-        # MEMORYSTATUSEX: two fields of 32 bits, the first its own size, then seven of 64, ullAvailPhys second.
+        # MEMORYSTATUSEX: two fields of 32 bits, its own size the first, then ullTotalPhys, ullAvailPhys …
         status = (ctypes.c_uint64 * 8)(64)
         ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
         return int(status[2])
