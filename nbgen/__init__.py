@@ -23,7 +23,7 @@ _HOMES = {
     "list_models": "models.catalogue",
     "list_samplers": "sampling",
     "load": "models.loading",
-    "read": "metadata",
+    "read": "picture",
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
 
@@ -31,10 +31,9 @@ __all__ = ["__version__", "errors", "last", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from . import errors
-    from .metadata import read
     from .models.catalogue import list_models
     from .models.loading import load
-    from .picture import Cost, Picture, Pictures
+    from .picture import Cost, Picture, Pictures, read
     from .recipe import Mix, ModelRef, Recipe
     from .sampling import list_samplers
     from .session import defaults

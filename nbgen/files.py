@@ -1,0 +1,33 @@
+"""How bytes reach the disk: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+PART = ".part"
+"""The ending of a file that is still being written; nothing ever reads one."""
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write `content` under a temporary name beside `path`, then rename it there.
+
+    A reader sees the old file or the new one, never a part, also when this process is killed. `durable` waits
+    for the disk too, so that a power cut right afterwards loses nothing. Raises OSError and leaves no temporary
+    file behind.
+    """
+    # A leading dot and a short name of its own: a long `path.name` must not overrun the file system's limit.
+    temporary = path.with_name(f".{secrets.token_hex(8)}{PART}")
+    # 0o666 less the umask, as for any file that the user makes; `tempfile` would make it private.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

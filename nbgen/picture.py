@@ -1,0 +1,348 @@
+"""One picture and several: recipe, pixels and cost together, shown in a cell, saved with the recipe inside."""
+
+from __future__ import annotations
+
+import io
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from PIL import Image
+
+from . import metadata as meta
+from .axes import label_of
+from .errors import PictureFileError, did_you_mean
+from .files import write_atomically
+from .pixels import Source, array_to_rgb, content_hash, enlarged, open_image, to_rgb
+from .recipe import FIELDS, Recipe
+from .show.words import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SMALL = 256
+"""Pictures below this many pixels a side are shown enlarged."""
+WIDEST = 768
+"""Pixels a side that a notebook keeps of a large picture; the original is in the store."""
+
+Pixels = Image.Image | np.ndarray
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one picture took.
+
+    `calls` counts denoiser evaluations (a guided one once), `rows` the rows those took in forwards (a guided
+    one twice). `shared_seconds` is the wall time of the run it shared, divided by the pictures in flight: it
+    ranks nothing. `batch` is the most pictures that were in flight with it. `stored` says that this picture
+    came from the store in this call; it is not saved.
+    """
+
+    calls: int = 0
+    rows: int = 0
+    shared_seconds: float = 0.0
+    batch: int = 1
+    device: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    joules: float | None = None
+    exact: bool = False
+    stored: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        """Dicts, text and numbers only, for JSON."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("stored", "versions")}
+        return {**plain, "versions": dict(self.versions)}
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> Cost:
+        """The cost in plain data; what is missing or makes no sense keeps its default."""
+        if not isinstance(plain, Mapping):
+            return cls()
+        known: dict[str, Any] = {}
+        for name, kinds in _COST_KINDS.items():
+            value = plain.get(name)
+            # bool is an int to Python; a cost with calls=True is nonsense all the same.
+            if isinstance(value, kinds) and isinstance(value, bool) == (name == "exact"):
+                known[name] = value
+        versions = plain.get("versions")
+        if isinstance(versions, Mapping):
+            known["versions"] = tuple((str(name), str(version)) for name, version in versions.items())
+        return cls(**known)
+
+
+_COST_KINDS: dict[str, tuple[type, ...]] = {
+    "calls": (int,),
+    "rows": (int,),
+    "shared_seconds": (int, float),
+    "batch": (int,),
+    "device": (str,),
+    "joules": (int, float),
+    "exact": (bool,),
+}
+
+
+class Picture:
+    """A picture: `image`, `recipe`, `cost`. Shows itself in a cell; `np.asarray(picture)` is uint8 (height, width, 3).
+
+    `image` may be a PIL image, an array, or a function without arguments that returns one of them. Such a lazy
+    picture loads at first use and holds its pixels only as long as somebody uses them, so that a thousand of
+    them cost little memory.
+    """
+
+    def __init__(
+        self,
+        image: Pixels | Callable[[], Pixels],
+        recipe: Recipe | None = None,
+        cost: Cost | None = None,
+        *,
+        notes: Iterable[str] = (),
+        name: str | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.cost = cost or Cost()
+        self.notes = tuple(notes)
+        self.name = name
+        self._size = size
+        self._load: Callable[[], Pixels] | None = image if callable(image) and not isinstance(image, Image.Image) else None
+        self._held: Image.Image | None = None if self._load is not None else _rgb(image)
+        self._seen: weakref.ref[Image.Image] | None = None
+
+    def pixels(self) -> Image.Image:
+        """The RGB image itself, shared and not to be drawn in; `image` is a copy."""
+        image = self._held if self._seen is None else self._seen()
+        if image is None:
+            assert self._load is not None
+            image = _rgb(self._load())
+            self._seen = weakref.ref(image)
+            self._size = image.size
+        return image
+
+    @property
+    def image(self) -> Image.Image:
+        """A PIL image, RGB, at the original size; the caller's own to change."""
+        return self.pixels().copy()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        if self._size is None:
+            self._size = self.pixels().size
+        return self._size
+
+    @property
+    def key(self) -> str:
+        """64 hexadecimal digits: the recipe's key, or without a recipe a hash of the pixels."""
+        return self.recipe.key if self.recipe is not None else content_hash(self.pixels())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.pixels(), dtype=dtype)
+
+    def label(self, names: Sequence[str] = ("seed",)) -> str:
+        """A caption that tells the recipe's fields `names`: "seed 7", "heun, 20 steps, seed 7"."""
+        if self.recipe is None:
+            return self.name or ""
+        return ", ".join(_caption(name, getattr(self.recipe, name)) for name in names if name in FIELDS)
+
+    def again(self, **changes: Any) -> Picture:
+        """The same picture, but: `picture.again(steps=40)`. Takes what `generate` takes."""
+        from .verbs.making import remake
+
+        if self.recipe is None:
+            raise PictureFileError("this picture carries no recipe, so it cannot be made again.")
+        return remake(self.recipe, **changes)
+
+    def save(self, path: str | os.PathLike[str], metadata: str = "recipe") -> Path:
+        """Write the picture at its original size and return the path; the suffix chooses PNG, WebP or JPEG.
+
+        PNG and WebP keep every pixel; JPEG is of high quality and does not. `metadata` says what the file
+        tells: "none", "recipe", or "full" (what it cost and which versions made it, too). The file is there
+        whole or not at all. Raises PictureFileError where it cannot be written.
+        """
+        target = Path(path)
+        content = self.encoded(_kind(target), metadata)
+        try:
+            write_atomically(target, content, durable=True)
+        except (OSError, ValueError) as error:
+            raise PictureFileError(_unwritable(target, error)) from None
+        return target
+
+    def encoded(self, kind: str = "PNG", metadata: str = "recipe") -> bytes:
+        """The picture as the bytes of a "PNG", "WEBP" or "JPEG" file."""
+        plain = self.cost.to_plain() if metadata == "full" else None
+        if kind == "PNG":
+            return png_bytes(self.pixels(), meta.png_info(self.recipe, plain, metadata))
+        options: dict[str, Any] = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {"lossless": True}
+        buffer = io.BytesIO()
+        self.pixels().save(buffer, kind, **options, **meta.sidecar(self.recipe, plain, metadata, kind))
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        shown = self.pixels()
+        if max(shown.size) < SMALL:
+            shown = enlarged(shown, SMALL)
+        elif max(shown.size) > WIDEST:
+            shown = shown.copy()
+            shown.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        shown.save(buffer, "PNG", optimize=True)
+        return {"image/png": buffer.getvalue(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        parts = []
+        if self.recipe is not None and self.recipe.prompt is not None:
+            parts.append('"' + one_line(str(self.recipe.prompt)) + '"')
+        elif self.name:
+            parts.append(one_line(self.name))
+        if self.recipe is not None:
+            parts.append(_caption("seed", self.recipe.seed))
+        parts.append("{}×{}".format(*self.size))
+        return f"Picture({', '.join(parts)})"
+
+
+class Pictures(Sequence[Picture]):
+    """Several pictures in order. Shows itself as one contact sheet; slices are Pictures again."""
+
+    def __init__(self, pictures: Iterable[Picture]) -> None:
+        self._pictures = tuple(pictures)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __iter__(self) -> Iterator[Picture]:
+        return iter(self._pictures)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> Pictures: ...
+    def __getitem__(self, index: int | slice) -> Picture | Pictures:
+        return Pictures(self._pictures[index]) if isinstance(index, slice) else self._pictures[index]
+
+    def labels(self) -> list[str]:
+        """A caption for each picture: the fields that vary among them, or the seed."""
+        recipes = [picture.recipe for picture in self if picture.recipe is not None]
+        varying = [name for name in FIELDS if len({getattr(recipe, name) for recipe in recipes}) > 1]
+        return [picture.label(varying or ("seed",)) for picture in self]
+
+    def sheet(self, columns: int | None = None, labels: Sequence[str] | None = None) -> Image.Image:
+        """All pictures on one sheet with captions underneath, small ones enlarged crisply, large ones reduced.
+
+        The ground is transparent and the captions grey, so that it reads on light and dark pages. At most
+        400 pictures are drawn; a last line says how many more there are.
+        """
+        from .show.sheet import contact_sheet
+
+        return contact_sheet([picture.pixels for picture in self], self.labels() if labels is None else labels, columns)
+
+    def figure(self, columns: int | None = None, labels: Sequence[str] | None = None) -> Figure:
+        """The same as a matplotlib Figure, for papers and for changing by hand."""
+        from .show.sheet import contact_figure
+
+        return contact_figure([picture.pixels for picture in self], self.labels() if labels is None else labels, columns)
+
+    def save(self, folder: str | os.PathLike[str], metadata: str = "recipe") -> list[Path]:
+        """Write each picture as a PNG into the folder (made where missing) and return the paths.
+
+        Names tell prompt, seed and key, so that saving the same pictures again writes the same files.
+        """
+        target = Path(folder)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PictureFileError(_unwritable(target / "", error)) from None
+        return [picture.save(target / f"{_file_stem(picture)}.png", metadata) for picture in self]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if not self:
+            return {"text/plain": repr(self)}
+        buffer = io.BytesIO()
+        self.sheet().save(buffer, "PNG", optimize=True)
+        return {"image/png": buffer.getvalue(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        if not self:
+            return "Pictures(none)"
+        if len(self) == 1:
+            return f"Pictures({self[0]!r})"
+        return f"Pictures({len(self)}: {self[0]!r} … {self[-1]!r})"
+
+
+def as_image(source: Any) -> Image.Image:
+    """A new RGB image from anything that stands for a picture: a Picture, a PIL image, an array, a file's path.
+
+    Arrays are (height, width, 3), uint8 or floats from 0 to 1. Raises PictureFileError.
+    """
+    if isinstance(source, Picture):
+        return source.image
+    if isinstance(source, (str, os.PathLike, bytes)):
+        return to_rgb(open_image(source))
+    return _rgb(source)
+
+
+def read(file: Source, *, recipe: bool = True) -> Picture:
+    """A picture from a file (a path, or one opened in binary mode), with its recipe where it carries one.
+
+    nbgen's own files give the same recipe back. The text of other programs is understood as far as it goes;
+    `picture.notes` says what was left aside. Raises PictureFileError for what is not a picture, is damaged, or
+    holds malformed or oversized text; `recipe=False` leaves all text unread and opens such pixels anyway.
+    """
+    image = open_image(file, text=recipe)
+    name = Path(file).name if isinstance(file, (str, os.PathLike)) else None
+    if not recipe:
+        return Picture(to_rgb(image), name=name)
+    try:
+        found, notes = meta.read_text(image.info)
+    except PictureFileError as error:
+        raise PictureFileError(f"{error} read(…, recipe=False) opens its pixels.") from None
+    return Picture(to_rgb(image), found, Cost.from_plain(meta.read_cost(image.info)), notes=notes, name=name)
+
+
+def png_bytes(image: Image.Image, info: Any = None) -> bytes:
+    """A PNG, quickly: level 1 with the RLE strategy takes half the time at the size of the default (facts.md)."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info, compress_level=1, compress_type=3)  # 3 is zlib's Z_RLE
+    return buffer.getvalue()
+
+
+def _rgb(image: Any) -> Image.Image:
+    if isinstance(image, Picture):
+        return image.image
+    return to_rgb(image) if isinstance(image, Image.Image) else array_to_rgb(image)
+
+
+def _caption(name: str, value: Any) -> str:
+    if name in ("prompt", "sampler", "model") and value is not None:
+        return label_of(value)
+    return f"{name.replace('_', ' ')} {label_of(value)}"
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in _KINDS:
+        known = did_you_mean(suffix, _KINDS) if suffix else f"known are: {', '.join(_KINDS)}."
+        raise PictureFileError(f"the name of a picture file ends in its kind, and {path.name!r} does not: {known}")
+    return _KINDS[suffix]
+
+
+_KINDS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
+def _unwritable(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{path.name!r} cannot be written: there is no folder {path.parent.name!r}."
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{path.name!r} cannot be written: {reason}."
+
+
+def _file_stem(picture: Picture) -> str:
+    prompt = str(picture.recipe.prompt or "") if picture.recipe is not None else picture.name or ""
+    words = "".join(character if character.isascii() and character.isalnum() else " " for character in prompt[:200]).split()
+    parts = ["-".join(words)[:40].strip("-").lower(), picture.key[:8]]
+    if picture.recipe is not None and isinstance(picture.recipe.seed, int):
+        parts.insert(1, f"seed{picture.recipe.seed}")
+    return "-".join(part for part in parts if part)

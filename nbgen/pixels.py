@@ -1,0 +1,163 @@
+"""Everything that can stand for a picture (an image, an array, a file), made an RGB image or a kind error."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .errors import PictureFileError, did_you_mean, nearest
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+"""What is read. Named, because every further decoder of Pillow's is one more way in for a hostile file."""
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def open_image(source: Source, *, text: bool = True) -> Image.Image:
+    """The file as Pillow decodes it, fully loaded, its `info` filled; the first frame of an animation.
+
+    `text=False` skips the text in a PNG unread, which opens the pixels of one whose text is damaged or
+    oversized. Raises PictureFileError, naming the file but not its folder.
+    """
+    name, content = _content(source)
+    if not content:
+        raise PictureFileError(f"{name} is empty, so it is not a picture.")
+    if not text:
+        content = _without_text(content)
+    try:
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise PictureFileError(f"{name} claims more pixels than are opened safely ({limit:,}): it may be a decompression bomb.") from None
+    except Image.UnidentifiedImageError:
+        raise PictureFileError(f"{name} is not a picture that can be read: {_what(content)}") from None
+    except MemoryError:
+        raise PictureFileError(f"{name} is too large a picture for the memory that is free.") from None
+    except Exception as error:  # on damaged data Pillow's decoders raise nearly every built-in type
+        raise PictureFileError(f"{name} is a damaged or truncated picture: {_reason(error)}") from None
+    return image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A new RGB image: turned as its EXIF says, 16 bits brought to 8, transparency laid on white."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        wide = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray((np.clip(wide / 257, 0, 255) + 0.5).astype(np.uint8))
+    if image.has_transparency_data:
+        shown = image.convert("RGBA")
+        white = Image.new("RGBA", shown.size, "white")
+        return Image.alpha_composite(white, shown).convert("RGB")
+    # A fresh one in every case: whoever handed the image over may go on drawing in it.
+    bare = image.convert("RGB") if image.mode != "RGB" else image.copy()
+    bare.info = {}
+    return bare
+
+
+def array_to_rgb(array: Any) -> Image.Image:
+    """An array as an RGB image: (height, width), or with 1, 3 or 4 channels last; uint8, bool, or floats from 0 to 1."""
+    try:
+        values = np.asarray(array)
+    except Exception as error:  # whatever an object's own __array__ raises
+        raise PictureFileError(f"this {type(array).__name__} is not an array of pixels: {_reason(error)}") from None
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)) or 0 in values.shape:
+        hint = " (channels come last: transpose(1, 2, 0))" if values.ndim == 3 and values.shape[0] in (1, 3, 4) else ""
+        raise PictureFileError(f"an array of pixels has the shape (height, width, 3), not {values.shape}{hint}.")
+    if values.dtype == bool:
+        values = values.astype(np.uint8) * np.uint8(255)
+    elif np.issubdtype(values.dtype, np.floating):
+        low, high = float(values.min()), float(values.max())
+        if not (low >= -0.001 and high <= 1.001):  # also false for NaN
+            raise PictureFileError(f"an array of floats holds pixels from 0 to 1, and this one runs from {low:g} to {high:g}.")
+        values = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+    elif values.dtype != np.uint8:
+        raise PictureFileError(f"an array of pixels is uint8 (0 to 255) or float (0 to 1), not {values.dtype}.")
+    return to_rgb(Image.fromarray(np.ascontiguousarray(values)))
+
+
+def content_hash(image: Image.Image) -> str:
+    """64 hexadecimal digits that name an RGB image by its pixels, however a file may have stored them."""
+    head = f"RGB {image.width} {image.height}\n".encode("ascii")
+    return hashlib.sha256(head + image.tobytes()).hexdigest()
+
+
+def enlarged(image: Image.Image, limit: int) -> Image.Image:
+    """A small picture enlarged crisply (nearest neighbour, whole factor) to at most `limit` pixels a side."""
+    factor = max(1, limit // max(image.size))
+    if factor == 1:
+        return image
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def _content(source: Source) -> tuple[str, bytes]:
+    """A name for messages, and the bytes."""
+    if isinstance(source, bytes):
+        return "this data", source
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        try:
+            return repr(path.name), path.read_bytes()
+        except IsADirectoryError:
+            raise PictureFileError(f"{path.name!r} is a folder, not a picture file.") from None
+        except FileNotFoundError:
+            raise PictureFileError(_missing(path)) from None
+        except (OSError, ValueError) as error:
+            raise PictureFileError(f"{path.name!r} cannot be read: {_reason(error)}") from None
+    try:
+        content = source.read()
+    except (AttributeError, OSError, ValueError) as error:
+        raise PictureFileError(f"this {type(source).__name__} is not a picture file: {_reason(error)}") from None
+    if not isinstance(content, bytes):
+        raise PictureFileError("a picture file must be opened in binary mode: open(…, 'rb').")
+    return "this file", content
+
+
+def _missing(path: Path) -> str:
+    try:
+        names = [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
+    except OSError:
+        return f"there is no {path.name!r}, and no folder {path.parent.name!r} that could hold it."
+    if nearest(path.name, names):
+        return f"there is no {path.name!r}: {did_you_mean(path.name, names)}"
+    return f"there is no {path.name!r} in that folder."
+
+
+def _what(content: bytes) -> str:
+    """A closing clause for what the bytes seem to be instead."""
+    if content.startswith(_PNG_SIGNATURE):
+        return "it begins like a PNG, and is damaged or has oversized text."
+    if content.lstrip()[:1] in (b"<", b"{"):
+        return "it holds text."
+    return "known are " + ", ".join(FORMATS) + "."
+
+
+def _without_text(content: bytes) -> bytes:
+    """A PNG without its text, profile and EXIF chunks; anything else as it is."""
+    if not content.startswith(_PNG_SIGNATURE):
+        return content
+    kept, position = [_PNG_SIGNATURE], len(_PNG_SIGNATURE)
+    while position + 8 <= len(content):
+        length, kind = struct.unpack(">I4s", content[position : position + 8])
+        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP"):
+            kept.append(content[position : position + 12 + length])
+        position += 12 + length
+    return b"".join(kept)
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, on one line, without the path that the operating system puts into it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    return " ".join(str(error).split())[:120].rstrip(".") + "."
