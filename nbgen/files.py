@@ -1,21 +1,22 @@
-"""How bytes reach the disk: whole or not at all."""
+"""Where nbgen keeps files, and how bytes reach the disk: whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 PART = ".part"
 """The ending of a file that is still being written; nothing ever reads one."""
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = False, modified_ns: int | None = None) -> None:
     """Write `content` under a temporary name beside `path`, then rename it there.
 
     A reader sees the old file or the new one, never a part, also when this process is killed. `durable` waits
-    for the disk too, so that a power cut right afterwards loses nothing. Raises OSError and leaves no temporary
-    file behind.
+    for the disk too, so that a power cut right afterwards loses nothing. `modified_ns` is the time that the file
+    bears, for an order finer than the file system's own clock. Raises OSError and leaves no temporary file behind.
     """
     # A leading dot and a short name of its own: a long `path.name` must not overrun the file system's limit.
     temporary = path.with_name(f".{secrets.token_hex(8)}{PART}")
@@ -27,7 +28,25 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+        if modified_ns is not None:
+            os.utime(temporary, ns=(modified_ns, modified_ns))
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def default_folder() -> Path:
+    """Where pictures are kept: NBGEN_STORE, else `nbgen` in the platform's folder for a user's data."""
+    named = os.environ.get("NBGEN_STORE")
+    if named:
+        return Path(named).expanduser()
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a home: a place that cannot be written, which costs one warning
+        return Path(os.devnull, "nbgen")
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "nbgen"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "nbgen"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "nbgen"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,13 +12,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .errors import PictureFileError, did_you_mean, nearest
+from .png import SIGNATURE, without_text
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """What is read. Named, because every further decoder of Pillow's is one more way in for a hostile file."""
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def open_image(source: Source, *, text: bool = True) -> Image.Image:
@@ -31,8 +29,8 @@ def open_image(source: Source, *, text: bool = True) -> Image.Image:
     name, content = _content(source)
     if not content:
         raise PictureFileError(f"{name} is empty, so it is not a picture.")
-    if not text:
-        content = _without_text(content)
+    if not text and content.startswith(SIGNATURE):
+        content = without_text(content)
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         image.load()
@@ -136,24 +134,11 @@ def _missing(path: Path) -> str:
 
 def _what(content: bytes) -> str:
     """A closing clause for what the bytes seem to be instead."""
-    if content.startswith(_PNG_SIGNATURE):
+    if content.startswith(SIGNATURE):
         return "it begins like a PNG, and is damaged or has oversized text."
     if content.lstrip()[:1] in (b"<", b"{"):
         return "it holds text."
     return "known are " + ", ".join(FORMATS) + "."
-
-
-def _without_text(content: bytes) -> bytes:
-    """A PNG without its text, profile and EXIF chunks; anything else as it is."""
-    if not content.startswith(_PNG_SIGNATURE):
-        return content
-    kept, position = [_PNG_SIGNATURE], len(_PNG_SIGNATURE)
-    while position + 8 <= len(content):
-        length, kind = struct.unpack(">I4s", content[position : position + 8])
-        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP"):
-            kept.append(content[position : position + 12 + length])
-        position += 12 + length
-    return b"".join(kept)
 
 
 def _reason(error: BaseException) -> str:

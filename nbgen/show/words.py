@@ -63,7 +63,7 @@ def _cut(line: str, width: float, measure: Callable[[str], float]) -> str:
 
 
 def _fit(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") and character not in _OVERRIDES
+    return character in "\n\t" or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _OVERRIDES)
 
 
 _OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
