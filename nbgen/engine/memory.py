@@ -1,0 +1,34 @@
+"""Memory as the engine needs it: is this error an exhausted memory, how much is free, how to get it back."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+from .. import machine
+
+_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_cpu", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this error means that memory ran out, on a GPU or on the host."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
+
+
+def give_back(device: torch.device) -> None:
+    """Collects what an abandoned forward left behind. Call it after the error's traceback is gone."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def free_bytes(device: torch.device) -> int:
+    """Bytes that may still be taken: a shared GPU's free memory, or what the host and its cgroup leave."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        # What PyTorch has reserved and does not use is ours to use again.
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return machine.memory_available()

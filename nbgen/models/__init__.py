@@ -1,0 +1,1 @@
+"""Models: how they are loaded, and the one face that every verb knows them by."""

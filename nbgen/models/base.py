@@ -1,0 +1,151 @@
+"""The face of every model: which fields it has, its defaults, and recipes turned into pictures."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..engine.batching import Engine, Failed
+from ..engine.knee import Knee
+from ..engine.observer import Observer, RunStats
+from ..errors import RecipeError
+from ..names import check_fields
+from ..picture import Cost, Picture
+from ..recipe import ModelRef, Recipe
+from .vocabulary import Vocabulary
+
+COMMON_FIELDS = frozenset({"prompt", "seed", "size"})
+
+
+class Model:
+    """Turns recipes into pictures. Every verb takes any model, and asks it through this face only.
+
+    A family's class gives `fields` (the Recipe fields it has), `own_defaults`, and what the engine drives
+    (`engine.asks.Drivable`).
+    """
+
+    family = "unknown"
+    kind = "diffusion"
+    """"diffusion", "flow", or "gan": which samplers can run it, if any."""
+    fields: frozenset[str] = COMMON_FIELDS
+    vocabulary: Vocabulary | None = None
+
+    def __init__(self, ref: ModelRef, device: torch.device, *, rows: int | None = None) -> None:
+        self._ref = ref
+        self.device = device
+        self.rows = rows
+        self._knee: Knee | None = None
+        self.last_stats = RunStats()
+
+    @property
+    def ref(self) -> ModelRef:
+        """Which weights these are now."""
+        return self._ref
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What a field that is left out becomes."""
+        return {}
+
+    def resolve(self, **fields: Any) -> Recipe:
+        """The complete recipe for what a person asked: names checked, defaults filled in, values in range.
+
+        Raises RecipeError before any work, for a field this model does not have (naming those it has) and for
+        a value it cannot make (naming the nearest it can).
+        """
+        problems = check_fields(fields, self.fields)
+        if problems:
+            raise RecipeError(" ".join(problems))
+        given = {name: value for name, value in fields.items() if value is not None}
+        return self.check(Recipe(**{**self.defaults, **given, "model": self.ref}))
+
+    def check(self, recipe: Recipe) -> Recipe:
+        """The recipe in this model's canonical form, or RecipeError. Families add their own checks."""
+        return recipe
+
+    def notes(self, recipe: Recipe) -> tuple[str, ...]:
+        """What a person should know about this recipe before looking at the picture, a sentence each."""
+        return ()
+
+    def run(
+        self,
+        recipes: Sequence[Recipe],
+        observer: Observer | None = None,
+        *,
+        exact: bool = False,
+        tick_seconds: float | None = None,
+    ) -> Iterator[tuple[int, Picture]]:
+        """Makes the pictures, all in one batch, and yields (index, picture) as they finish.
+
+        exact: one at a time, alone, so that the same recipe gives the same bits
+        tick_seconds: the longest a tick should take, None for the best throughput
+
+        A recipe that fails is told to `observer.failed` and the others go on. Where the model's weights are
+        not those of a recipe, RecipeError is raised before any work.
+        """
+        ref = self.ref
+        for recipe in recipes:
+            if recipe.model is None or recipe.model.fingerprint != ref.fingerprint:
+                made_for = recipe.model.name if recipe.model else "no model"
+                raise RecipeError(f"this recipe is for {made_for!r} with other weights than {ref.name!r} has now.")
+        watcher = observer or Observer()
+        rows = self.rows
+        engine = Engine(
+            self._drivable(), recipes, watcher, rows=rows, exact=exact, tick_seconds=tick_seconds,
+            knee=None if exact or rows is not None else self.knee(recipes),
+        )  # fmt: skip
+        self.last_stats = engine.stats
+        for made in engine.run():
+            if isinstance(made, Failed):
+                continue
+            recipe = recipes[made.index]
+            cost = Cost(
+                calls=made.calls, rows=made.rows, shared_seconds=made.shared_seconds, batch=made.batch,
+                device=self.device.type, versions=versions(), exact=exact,
+            )  # fmt: skip
+            picture = Picture(self.finish(made.pixels, recipe), recipe, cost, notes=self.notes(recipe))
+            watcher.picture(made.index, picture)
+            yield made.index, picture
+
+    def finish(self, pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """What remains to be done to decoded pixels."""
+        return pixels
+
+    def knee(self, recipes: Sequence[Recipe]) -> Knee | None:
+        """The throughput knee, measured once for this model; None for so little work that it would not pay."""
+        return self._knee
+
+    def _drivable(self) -> Any:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<nbgen model {self.ref.name!r}: {self.family}, {self.ref.dtype} on {self.device.type}>"
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """The versions that decide a picture's pixels."""
+    found = {"python": ".".join(map(str, sys.version_info[:2]))}
+    for name in ("torch", "diffusers", "transformers"):
+        found[name] = metadata.version(name)
+    return tuple(found.items())
+
+
+def check_size(size: tuple[int, int], multiple: int, least: int, most: int) -> tuple[int, int]:
+    """`size` if its sides are multiples of `multiple` from `least` to `most` pixels, else RecipeError."""
+
+    def nearest(side: int) -> int:
+        return min(max(round(side / multiple) * multiple, math.ceil(least / multiple) * multiple), most // multiple * multiple)
+
+    best = nearest(size[0]), nearest(size[1])
+    if best != size:
+        raise RecipeError(
+            f"size {size[0]}×{size[1]} cannot be made: each side must be a multiple of {multiple} "
+            f"from {least} to {most} pixels. The nearest is size=({best[0]}, {best[1]})."
+        )
+    return size

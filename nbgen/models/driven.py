@@ -1,0 +1,152 @@
+"""Diffusion models that the engine drives row by row: what all their families share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..engine.asks import Conditioning, Trajectory, Watch
+from ..engine.knee import Knee, measure
+from ..engine.memory import is_out_of_memory
+from ..engine.trajectory import denoising, is_guided, stepping
+from ..errors import RecipeError
+from ..recipe import ModelRef, Recipe
+from ..sampling import BY_NAME, check_sampling, find_sampler, find_schedule
+from .base import Model
+from .words import Encodings
+
+PAYS_FROM = 200
+"""Denoiser rows from which measuring the knee pays for itself; below, one modest batch does."""
+FIELDS = frozenset(
+    {
+        "prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "guidance_interval",
+        "guidance_rescale", "size", "options",
+    }
+)  # fmt: skip
+
+
+class DrivenModel(Model):
+    """A latent-diffusion model in pieces: encode words, denoise rows, decode latents.
+
+    A family supplies `latent_shape`, `encode`, `forward` and `decode`; `trained` is the configuration of the
+    scheduler that came with the model.
+    """
+
+    fields = FIELDS
+    trained: Mapping[str, Any]
+
+    def __init__(self, ref: ModelRef, device: torch.device, *, rows: int | None = None) -> None:
+        super().__init__(ref, device, rows=rows)
+        self._encodings = Encodings()
+
+    # What a family supplies.
+
+    def latent_shape(self, recipe: Recipe) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
+        raise NotImplementedError
+
+    def forward(self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+        raise NotImplementedError
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        raise NotImplementedError
+
+    # What they share.
+
+    def group(self, recipe: Recipe) -> Hashable:
+        return self.latent_shape(recipe)
+
+    def together(self, recipe: Recipe) -> Hashable:
+        return stepping(recipe), self.group(recipe)
+
+    def asks(self, recipe: Recipe) -> int:
+        return 2 if is_guided(recipe) else 1
+
+    def calls(self, recipe: Recipe) -> int:
+        assert recipe.sampler is not None and recipe.steps is not None
+        return BY_NAME[recipe.sampler].calls(recipe.steps)
+
+    def trajectory(self, recipes: Sequence[Recipe], watch: Watch | None) -> Trajectory:
+        return denoising(self, recipes, watch)
+
+    def resolve(self, **fields: Any) -> Recipe:
+        """As every model's; a sampler's name may carry a schedule ("DPM++ 2M Karras")."""
+        if isinstance(fields.get("sampler"), str):
+            sampler, carried = find_sampler(fields["sampler"])
+            given = find_schedule(fields.get("schedule"))
+            if carried and given and carried != given:
+                raise RecipeError(f"sampler {fields['sampler']!r} says schedule {carried!r}, and schedule says {given!r}: give one.")
+            fields = {**fields, "sampler": sampler.name, "schedule": given or carried}
+        elif fields.get("sampler") is not None:
+            find_sampler(fields["sampler"])  # raises: not a name
+        if fields.get("guidance") is not None and isinstance(fields["guidance"], (int, float)) and 0 <= fields["guidance"] < 1:
+            fields = {**fields, "guidance": 1.0}  # diffusers' pipelines too treat all of 0 to 1 as "off"
+        return super().resolve(**fields)
+
+    def check(self, recipe: Recipe) -> Recipe:
+        """Sampler, schedule, options and prompt, in canonical form."""
+        if recipe.prompt is None:
+            raise RecipeError("a prompt is needed, such as " + repr(self._example()) + ' ("" draws without words).')
+        assert recipe.sampler is not None and recipe.steps is not None
+        sampler, carried = find_sampler(recipe.sampler)
+        schedule = find_schedule(recipe.schedule) or carried
+        options = check_sampling(sampler, schedule, dict(recipe.options), self.kind)
+        most = dict(recipe.options).get("original_inference_steps", 50) if sampler.distilled else 1000
+        if recipe.steps > most:
+            raise RecipeError(f"sampler {sampler.name!r} takes at most {most} steps (1 to 8 is usual), not {recipe.steps}.")
+        changes: dict[str, Any] = {"sampler": sampler.name, "schedule": schedule, "options": options}
+        if not is_guided(recipe):
+            # Without guidance these change nothing, and so must not change the key.
+            changes |= {"negative": None, "guidance_rescale": 0.0, "guidance_interval": None}
+        if recipe.guidance_interval == (0.0, 1.0):
+            changes["guidance_interval"] = None
+        return recipe.replace(**changes)
+
+    def _example(self) -> str:
+        return self.vocabulary.examples[0] if self.vocabulary else "a lighthouse at dusk"
+
+    def knee(self, recipes: Sequence[Recipe]) -> Knee | None:
+        """Measured on the first run that is large enough to gain by it, then kept."""
+        rows = sum(self.asks(recipe) * self.calls(recipe) for recipe in recipes)
+        if self._knee is None and rows >= PAYS_FROM:
+            self._knee = self._measure_knee(recipes[0])
+        return self._knee
+
+    def _measure_knee(self, recipe: Recipe) -> Knee:
+        shape, group = self.latent_shape(recipe), self.group(recipe)
+        condition = self.condition(recipe)[0]
+
+        def seconds_for(rows: int) -> float:
+            latents = torch.zeros((rows, *shape), device=self.device)
+            timesteps = torch.full((rows,), 500.0, device=self.device)
+            started = time.perf_counter()
+            try:
+                with torch.no_grad():
+                    self.forward(group, latents, timesteps, [condition] * rows)
+                    if self.device.type == "cuda":
+                        torch.cuda.synchronize(self.device)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise MemoryError from None
+                raise
+            return time.perf_counter() - started
+
+        return measure(seconds_for, self._bytes_a_row(seconds_for))
+
+    def _bytes_a_row(self, forward: Any) -> int:
+        """Measured on a GPU; elsewhere unknown (0), and the retry of the forward is what protects."""
+        if self.device.type != "cuda":
+            return 0
+        torch.cuda.reset_peak_memory_stats(self.device)
+        before = torch.cuda.memory_allocated(self.device)
+        forward(1)
+        return torch.cuda.max_memory_allocated(self.device) - before
+
+

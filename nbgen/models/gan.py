@@ -1,0 +1,87 @@
+"""Generators that map a latent to a picture in one forward: GANs under the same verbs as diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..engine.asks import Ask, Conditioning, Trajectory, Watch
+from ..engine.noise import digest, unit_noise
+from ..errors import ModelError, RecipeError
+from ..recipe import ModelRef, Recipe
+from .base import Model
+from .fingerprint import of_tensors
+
+
+class Generator(Model):
+    """Any `torch.nn.Module` that maps latents (n, latent) to pictures (n, 3, height, width) from -1 to 1."""
+
+    family = "gan"
+    kind = "gan"
+    fields = frozenset({"seed", "truncation", "size"})
+
+    def __init__(
+        self, module: nn.Module, latent: int, *, name: str = "your generator", ref: ModelRef | None = None, rows: int | None = None
+    ) -> None:
+        self._module = module
+        self._latent = latent
+        self._handed_over = ref is None
+        self._name = name
+        parameter = next(module.parameters(), torch.zeros(0))
+        self._dtype = parameter.dtype
+        super().__init__(ref or self._checksum(), parameter.device, rows=rows)
+        self._size = self._picture_size()
+
+    @property
+    def ref(self) -> ModelRef:
+        if self._handed_over:
+            self._ref = self._checksum()
+        return self._ref
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        return {"truncation": 1.0, "size": self._size}
+
+    def check(self, recipe: Recipe) -> Recipe:
+        if recipe.size != self._size:
+            raise RecipeError(f"the model {self._name!r} makes pictures of {self._size[0]}×{self._size[1]} pixels only.")
+        return recipe
+
+    def together(self, recipe: Recipe) -> Hashable:
+        return recipe.size
+
+    def asks(self, recipe: Recipe) -> int:
+        return 1
+
+    def calls(self, recipe: Recipe) -> int:
+        return 1
+
+    def trajectory(self, recipes: Sequence[Recipe], watch: Watch | None) -> Trajectory:
+        """One ask: z, drawn from the seed and shortened by the truncation, and the picture comes back."""
+        z = torch.cat([unit_noise(recipe.seed, (1, self._latent))[0] * (recipe.truncation or 0.0) for recipe in recipes])
+        lineages = [digest(recipe.seed, recipe.truncation) for recipe in recipes]
+        nothing = [Conditioning(None, {})] * len(recipes)
+        pictures = yield Ask(z.to(self.device), torch.zeros(len(recipes)), nothing, lineages)
+        return pictures
+
+    def forward(self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+        return self._module(latents.to(self._dtype))
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        pixels = (latents.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+        return (pixels * 255).round().astype(np.uint8)
+
+    def _picture_size(self) -> tuple[int, int]:
+        with torch.no_grad():
+            made = self._module(torch.zeros(1, self._latent, device=self.device, dtype=self._dtype))
+        if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[1] != 3:
+            shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+            raise ModelError(f"a generator must map latents (n, {self._latent}) to pictures (n, 3, height, width), and this one gives {shape}.")
+        return int(made.shape[3]), int(made.shape[2])
+
+    def _checksum(self) -> ModelRef:
+        return ModelRef(self._name, of_tensors(self._module.state_dict().items()), str(self._dtype).removeprefix("torch."))
