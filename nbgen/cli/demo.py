@@ -47,7 +47,7 @@ def run_demo(folder: Path) -> int:
             made[-1].write_bytes(png)
     except OSError as error:
         raise DemoError(f"the results cannot be written to {folder}: {error.strerror}.") from None
-    print(f"{page}\n{len(made)} pictures: {made[0]} … {made[-1].name}" if made else page)
+    print(f"{page}\n{len(made)} pictures beside it")
     if failure is not None:
         plain = re.sub("\x1b\\[[0-9;]*m", "", str(failure))
         print(f"A cell failed, and the page ends there:\n{plain}", file=sys.stderr)
