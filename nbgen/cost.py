@@ -29,7 +29,11 @@ class Cost:
 
     def to_plain(self) -> dict[str, Any]:
         """Dicts, text and numbers only, for JSON."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("stored", "versions")}
+        plain = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("stored", "versions")
+        }
         return {**plain, "versions": dict(self.versions)}
 
     @classmethod

@@ -11,12 +11,14 @@ PART = ".part"
 """The ending of a file that is still being written; nothing ever reads one."""
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False, modified_ns: int | None = None) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, durable: bool = False, modified_ns: int | None = None
+) -> None:
     """Write `content` under a temporary name beside `path`, then rename it there.
 
     A reader sees the old file or the new one, never a part, also when this process is killed. `durable` waits
-    for the disk too, so that a power cut right afterwards loses nothing. `modified_ns` is the time that the file
-    bears, for an order finer than the file system's own clock. Raises OSError and leaves no temporary file behind.
+    for the disk too, so that a power cut right afterwards loses nothing. `modified_ns` is the time that the
+    file bears, for an order finer than the file system's clock. Raises OSError, leaving no temporary file.
     """
     # A leading dot and a short name of its own: a long `path.name` must not overrun the file system's limit.
     temporary = path.with_name(f".{secrets.token_hex(8)}{PART}")
@@ -34,6 +36,13 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, modif
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def unwritable(path: Path, error: Exception) -> str:
+    """The sentence for a file that could not be written. It names the file, never the folders above it."""
+    if isinstance(error, FileNotFoundError):
+        return f"{path.name!r} cannot be written: there is no folder {path.parent.name!r}."
+    return f"{path.name!r} cannot be written: {getattr(error, 'strerror', None) or error}."
 
 
 def default_folder() -> Path:

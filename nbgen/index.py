@@ -1,4 +1,4 @@
-"""Which stored pictures match: an SQLite index, derived from the picture files and made anew whenever it is not right."""
+"""Which stored pictures match: an SQLite index, derived from the files and made anew when it is wrong."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .errors import RecipeError
 from .metadata import RECIPE
 from .png import read_head
 from .recipe import Mix, Recipe
+from .shelf import NewerStoreError, Shelf
 from .show.words import printable
 
 FORMAT = 1
-"""The version of the table. It stands in the file's name, so that two versions of nbgen never meet in one file."""
+"""The version of the table. It is part of the file's name, so that two versions never share one."""
 
 PATIENCE = 1.0
 """Seconds to wait for another process that writes the index, before doing without it."""
@@ -41,9 +42,10 @@ class Index:
     search runs on a table in memory.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._pictures = folder / "pictures"
-        self._path = folder / f"index-{FORMAT}.sqlite"
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._pictures = shelf.folder / "pictures"
+        self._path = shelf.folder / f"index-{FORMAT}.sqlite"
         self._stale: set[str] = set()
 
     def forget(self, key: str) -> None:
@@ -51,7 +53,12 @@ class Index:
         self._stale.add(key)
 
     def search(
-        self, text: str = "", *, model: str | None = None, sampler: str | None = None, since: int | None = None
+        self,
+        text: str = "",
+        *,
+        model: str | None = None,
+        sampler: str | None = None,
+        since: int | None = None,
     ) -> list[str]:
         """Keys of the pictures whose prompt has all words of `text`, newest first.
 
@@ -70,6 +77,10 @@ class Index:
 
     def rebuild(self) -> None:
         """Throw the index away and derive it from the files again."""
+        try:
+            self._shelf.check_version()
+        except NewerStoreError:
+            return
         self._remove()
         self.search()
 
@@ -78,8 +89,9 @@ class Index:
             return []
         for _attempt in range(2):
             try:
+                self._shelf.check_version()
                 return self._ask_at(str(self._path), query, values)
-            except sqlite3.OperationalError:
+            except (sqlite3.OperationalError, NewerStoreError):
                 break  # locked, read-only, a full disk: the file may be right, and is left alone
             except sqlite3.DatabaseError:
                 self._remove()  # damaged; it holds nothing that the files do not

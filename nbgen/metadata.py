@@ -1,4 +1,4 @@
-"""What a picture file says about how it was made: a recipe as PNG chunks, EXIF and XMP, and read back from them.
+"""What a picture file says about how it was made: a recipe to and from PNG chunks, EXIF and XMP.
 
 A PNG carries the JSON recipe under `nbgen`, the "parameters" text for other programs, and the XMP provenance
 entry. JPEG and WebP carry the text in EXIF's UserComment, and XMP with the JSON recipe inside it.
@@ -19,7 +19,17 @@ from .errors import PictureFileError, RecipeError, did_you_mean
 from .parameters import parse_parameters, read_pairs, read_parameters, to_parameters
 from .recipe import MAX_TEXT, Recipe
 
-__all__ = ["LEVELS", "check_level", "parse_parameters", "png_info", "read_cost", "read_recipe", "read_text", "sidecar", "to_parameters"]
+__all__ = [
+    "LEVELS",
+    "check_level",
+    "parse_parameters",
+    "png_info",
+    "read_cost",
+    "read_recipe",
+    "read_text",
+    "sidecar",
+    "to_parameters",
+]
 
 LEVELS = ("none", "recipe", "full")
 """How much a file tells: nothing; the recipe; the recipe, what it cost and the versions that made it."""
@@ -66,16 +76,18 @@ def sidecar(recipe: Recipe | None, cost: Mapping[str, Any] | None, level: str, k
         own["cost"] = json.dumps(cost, sort_keys=True, ensure_ascii=True)
     parts = {"exif": exif.tobytes(), "xmp": _xmp(recipe, own).encode("ascii")}
     if kind == "JPEG" and max(len(part) for part in parts.values()) > _JPEG_SEGMENT:
-        raise PictureFileError('this recipe is too long for a JPEG: save a PNG or WebP, or with metadata="none".')
+        raise PictureFileError(
+            'this recipe is too long for a JPEG: save a PNG or WebP, or with metadata="none".'
+        )
     return parts
 
 
-def read_recipe(info: Mapping[str, Any]) -> Recipe | None:
-    """The recipe in a Pillow image's `info`: nbgen's own, or what another program's text tells; None without any."""
+def read_recipe(info: Mapping[Any, Any]) -> Recipe | None:
+    """The recipe in a Pillow image's `info`: nbgen's own, or what another program's text tells; or None."""
     return read_text(info)[0]
 
 
-def read_text(info: Mapping[str, Any]) -> tuple[Recipe | None, tuple[str, ...]]:
+def read_text(info: Mapping[Any, Any]) -> tuple[Recipe | None, tuple[str, ...]]:
     """The recipe, and remarks on what of another program's text it does not hold.
 
     Raises PictureFileError where nbgen's own recipe is there but malformed, oversized or from a newer nbgen.
@@ -99,8 +111,8 @@ def read_text(info: Mapping[str, Any]) -> tuple[Recipe | None, tuple[str, ...]]:
     return recipe, ("not part of the recipe: " + "; ".join(aside),) if aside else ()
 
 
-def read_cost(info: Mapping[str, Any]) -> Any:
-    """The plain data of the cost that was saved at the level "full", or None: it is a remark, so never an error."""
+def read_cost(info: Mapping[Any, Any]) -> Any:
+    """The plain data of the cost, saved at the level "full"; or None: it is a remark, so never an error."""
     text = _own(info, COST, "cost")
     if text is None or len(text) > MAX_TEXT:
         return None
@@ -114,12 +126,13 @@ def _recipe_text(recipe: Recipe) -> str:
     text = recipe.to_json()
     if len(text) > MAX_TEXT:
         raise PictureFileError(
-            f'this recipe has {len(text):,} characters, and a picture carries at most {MAX_TEXT:,}: save with metadata="none".'
+            f"this recipe has {len(text):,} characters, and a picture carries at most {MAX_TEXT:,}: "
+            'save with metadata="none".'
         )
     return text
 
 
-def _own(info: Mapping[str, Any], chunk: str, element: str) -> str | None:
+def _own(info: Mapping[Any, Any], chunk: str, element: str) -> str | None:
     """nbgen's own text: a PNG chunk, or an element of the XMP packet."""
     text = info.get(chunk)
     if isinstance(text, str):
@@ -127,9 +140,13 @@ def _own(info: Mapping[str, Any], chunk: str, element: str) -> str | None:
     packet = info.get("xmp")
     if not isinstance(packet, bytes):
         return None
-    # By pattern, not by an XML parser: the text inside is escaped ASCII, and a parser is a way in for entity bombs.
+    # By pattern, not by an XML parser: what is inside is escaped ASCII, and parsers expand entity bombs.
     found = re.search(rb"<nbgen:" + element.encode() + rb">([^<]*)</nbgen:", packet)
-    return None if found is None else unescape(found[1].decode("ascii", "replace"), {"&quot;": '"', "&#39;": "'", "&apos;": "'"})
+    return (
+        None
+        if found is None
+        else unescape(found[1].decode("ascii", "replace"), {"&quot;": '"', "&#39;": "'", "&apos;": "'"})
+    )
 
 
 def _xmp(recipe: Recipe, own: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The widely used "parameters" text: a recipe in the words that other programs write and read.
 
-Prompt lines, then `Negative prompt: …`, then one line `Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, …`.
-It is written for those programs and for people. nbgen's own pictures carry the exact recipe beside it.
+Prompt lines, then `Negative prompt: …`, then one line `Steps: 20, Sampler: Euler a, CFG scale: 7, …`. It is
+written for those programs and for people. nbgen's own pictures carry the exact recipe beside it.
 """
 
 from __future__ import annotations
@@ -29,30 +29,42 @@ _WEIGHTED = re.compile(r"(?<!\\)[(\[]")
 def to_parameters(recipe: Recipe) -> str:
     """The recipe as "parameters" text. What this form has no name for stands only in the JSON recipe.
 
-    A Mix of prompts is written as people read it, "0.25·a cat + 0.75·a dog", and exactly in a pair of its own;
-    a Mix of seeds only there, because a reader that finds `Seed` expects one whole number.
+    A Mix of prompts is written as people read it, "0.25·a cat + 0.75·a dog", and exactly in a pair of its
+    own; a Mix of seeds only there, because a reader that finds `Seed` expects one whole number.
 
-    >>> to_parameters(Recipe(prompt="a cat", negative="blurry", steps=20, guidance=7, seed=1)).split("\\n")[1:]
-    ['Negative prompt: blurry', 'Steps: 20, CFG scale: 7, Seed: 1, RNG: CPU, Version: nbgen']
+    >>> print(to_parameters(Recipe(prompt="a cat", negative="blurry", steps=20, guidance=7, seed=1)))
+    a cat
+    Negative prompt: blurry
+    Steps: 20, CFG scale: 7, Seed: 1, RNG: CPU, Version: nbgen
     """
-    pairs: list[tuple[str, Any]] = [("Steps", recipe.steps), *_sampler_pairs(recipe), ("CFG scale", recipe.guidance)]
+    pairs: list[tuple[str, Any]] = [
+        ("Steps", recipe.steps),
+        *_sampler_pairs(recipe),
+        ("CFG scale", recipe.guidance),
+    ]
     pairs += [("Seed mix" if isinstance(recipe.seed, Mix) else "Seed", recipe.seed)]
     if recipe.size is not None:
         pairs.append(("Size", f"{recipe.size[0]}x{recipe.size[1]}"))
     if recipe.model is not None:
         pairs += [("Model hash", recipe.model.fingerprint[:10]), ("Model", recipe.model.name)]
     pairs += [(name, getattr(recipe, field)) for name, (field, _) in _FURTHER.items()]
-    pairs += [(name, value) for name, value in zip(_MIXES, (recipe.prompt, recipe.negative), strict=True) if isinstance(value, Mix)]
+    pairs += [
+        (name, value)
+        for name, value in zip(_MIXES, (recipe.prompt, recipe.negative), strict=True)
+        if isinstance(value, Mix)
+    ]
     pairs += [("Words", "weighted" if recipe.words == "weighted" else None), ("RNG", "CPU"), ("Version", OWN)]
     lines = [] if recipe.prompt is None else [printable(str(recipe.prompt))]
     if recipe.negative is not None and str(recipe.negative):
         lines.append(f"{NEGATIVE} {printable(str(recipe.negative))}")
-    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in pairs if value not in (None, False, "")))
+    lines.append(
+        ", ".join(f"{name}: {_quoted(value)}" for name, value in pairs if value not in (None, False, ""))
+    )
     return "\n".join(lines)
 
 
 def parse_parameters(text: str) -> Recipe:
-    """The recipe that a "parameters" text tells, as far as it goes. Raises PictureFileError for oversized text."""
+    """The recipe that a "parameters" text tells, as far as it goes. PictureFileError for oversized text."""
     return read_parameters(text)[0]
 
 
@@ -62,7 +74,9 @@ def read_parameters(text: str) -> tuple[Recipe, tuple[str, ...]]:
     Where other programs read `(word:1.3)` as a weight, the recipe says `words="weighted"`.
     """
     if len(text) > MAX_TEXT:
-        raise PictureFileError(f"the text in a picture has at most {MAX_TEXT:,} characters, and this one has {len(text):,}.")
+        raise PictureFileError(
+            f"the text in a picture has at most {MAX_TEXT:,} characters, and this one has {len(text):,}."
+        )
     lines = printable(text).strip().split("\n")
     pairs = read_pairs(lines[-1])
     if len(pairs) >= _ENOUGH:
@@ -88,7 +102,7 @@ def read_parameters(text: str) -> tuple[Recipe, tuple[str, ...]]:
 
 
 def read_pairs(line: str) -> dict[str, str]:
-    """The `Name: value` pairs of a line; a value in quotes may hold commas and colons. One pass, whatever the line."""
+    """The `Name: value` pairs of a line, in one pass; a value in quotes may hold commas and colons."""
     pairs: dict[str, str] = {}
     position = 0
     while (colon := line.find(":", position)) >= 0:
@@ -127,7 +141,11 @@ def _quoted(value: Any) -> str:
         text = f"{value:.12g}"
     else:
         text = printable(str(value))
-    return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ',:\n"') or text != text.strip() else text
+    return (
+        json.dumps(text, ensure_ascii=False)
+        if any(mark in text for mark in ',:\n"') or text != text.strip()
+        else text
+    )
 
 
 def _sampler_pairs(recipe: Recipe) -> list[tuple[str, str | None]]:
@@ -147,7 +165,11 @@ def _split_up(pairs: dict[str, str]) -> dict[str, str]:
     if "Model" in pairs:
         marks.add("Model hash")
     # A schedule that has its own pair wins over one inside the sampler's name, so it comes after it.
-    return {name: value for name, value in sorted(pairs.items(), key=lambda pair: pair[0] == "Schedule type") if name not in marks}
+    return {
+        name: value
+        for name, value in sorted(pairs.items(), key=lambda pair: pair[0] == "Schedule type")
+        if name not in marks
+    }
 
 
 def _understood(name: str, value: str, pairs: dict[str, str]) -> dict[str, Any] | None:
@@ -196,7 +218,11 @@ def _whole(value: str) -> int:
 
 
 def _flag(value: str) -> bool:
-    return {"true": True, "false": False}[value.lower()] if value.lower() in ("true", "false") else bool(_whole(value))
+    return (
+        {"true": True, "false": False}[value.lower()]
+        if value.lower() in ("true", "false")
+        else bool(_whole(value))
+    )
 
 
 def _mix(value: str) -> Mix | str | int:

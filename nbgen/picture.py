@@ -1,4 +1,4 @@
-"""One picture and several: recipe, pixels and cost together, shown in a cell, saved with the recipe inside."""
+"""One picture and several: recipe, pixels and cost together, shown in a cell, saved with the recipe."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from . import metadata as meta
 from . import unshown
 from .axes import label_of
 from .cost import Cost
-from .errors import PictureFileError, did_you_mean
-from .files import write_atomically
-from .pixels import Source, array_to_rgb, content_hash, enlarged, open_image, to_rgb
+from .errors import PictureFileError
+from .files import unwritable, write_atomically
+from .pixels import Source, array_to_rgb, content_hash, enlarged, kind_of, open_image, png_bytes, to_rgb
 from .recipe import FIELDS, Recipe
 from .show.words import one_line
 
@@ -34,11 +34,11 @@ Pixels = Image.Image | np.ndarray
 
 
 class Picture:
-    """A picture: `image`, `recipe`, `cost`. Shows itself in a cell; `np.asarray(picture)` is uint8 (height, width, 3).
+    """A picture: `image`, `recipe`, `cost`. Shows itself; `np.asarray` gives uint8 (height, width, 3).
 
-    `image` may be a PIL image, an array, or a function without arguments that returns one of them. Such a lazy
-    picture loads at first use and holds its pixels only as long as somebody uses them, so that a thousand of
-    them cost little memory.
+    `image` may be a PIL image, an array, or a function without arguments that returns one of them. Such a
+    lazy picture loads at first use and holds its pixels only as long as somebody uses them, so that a
+    thousand of them cost little memory.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class Picture:
         self.notes = tuple(notes)
         self.name = name
         self._size = size
-        self._load: Callable[[], Pixels] | None = image if callable(image) and not isinstance(image, Image.Image) else None
+        self._load: Callable[[], Pixels] | None = (
+            image if callable(image) and not isinstance(image, Image.Image) else None
+        )
         self._held: Image.Image | None = None if self._load is not None else _rgb(image)
         self._seen: weakref.ref[Image.Image] | None = None
 
@@ -112,11 +114,11 @@ class Picture:
         whole or not at all. Raises PictureFileError where it cannot be written.
         """
         target = Path(path)
-        content = self.encoded(_kind(target), metadata)
+        content = self.encoded(kind_of(target), metadata)
         try:
             write_atomically(target, content, durable=True)
         except (OSError, ValueError) as error:
-            raise PictureFileError(_unwritable(target, error)) from None
+            raise PictureFileError(unwritable(target, error)) from None
         return target
 
     def encoded(self, kind: str = "PNG", metadata: str = "recipe") -> bytes:
@@ -137,9 +139,7 @@ class Picture:
         elif max(shown.size) > WIDEST:
             shown = shown.copy()
             shown.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        shown.save(buffer, "PNG", optimize=True)
-        return {"image/png": buffer.getvalue(), "text/plain": repr(self)}
+        return {"image/png": png_bytes(shown), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         parts = []
@@ -179,20 +179,24 @@ class Pictures(Sequence[Picture]):
         return [picture.label(varying or ("seed",)) for picture in self]
 
     def sheet(self, columns: int | None = None, labels: Sequence[str] | None = None) -> Image.Image:
-        """All pictures on one sheet with captions underneath, small ones enlarged crisply, large ones reduced.
+        """All pictures on one sheet, captions underneath, small ones enlarged crisply, large ones reduced.
 
         The ground is transparent and the captions grey, so that it reads on light and dark pages. At most
-        400 pictures are drawn; a last line says how many more there are.
+        400 pictures are drawn; the last caption says how many more there are.
         """
         from .show.sheet import contact_sheet
 
-        return contact_sheet([picture.pixels for picture in self], self.labels() if labels is None else labels, columns)
+        return contact_sheet(
+            [picture.pixels for picture in self], self.labels() if labels is None else labels, columns
+        )
 
     def figure(self, columns: int | None = None, labels: Sequence[str] | None = None) -> Figure:
         """The same as a matplotlib Figure, for papers and for changing by hand."""
         from .show.sheet import contact_figure
 
-        return contact_figure([picture.pixels for picture in self], self.labels() if labels is None else labels, columns)
+        return contact_figure(
+            [picture.pixels for picture in self], self.labels() if labels is None else labels, columns
+        )
 
     def save(self, folder: str | os.PathLike[str], metadata: str = "recipe") -> list[Path]:
         """Write each picture as a PNG into the folder (made where missing) and return the paths.
@@ -203,16 +207,14 @@ class Pictures(Sequence[Picture]):
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PictureFileError(_unwritable(target / "", error)) from None
+            raise PictureFileError(unwritable(target, error)) from None
         return [picture.save(target / f"{_file_stem(picture)}.png", metadata) for picture in self]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         unshown.shown(self)
         if not self:
             return {"text/plain": repr(self)}
-        buffer = io.BytesIO()
-        self.sheet().save(buffer, "PNG", optimize=True)
-        return {"image/png": buffer.getvalue(), "text/plain": repr(self)}
+        return {"image/png": png_bytes(self.sheet()), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         if not self:
@@ -223,7 +225,7 @@ class Pictures(Sequence[Picture]):
 
 
 def as_image(source: Any) -> Image.Image:
-    """A new RGB image from anything that stands for a picture: a Picture, a PIL image, an array, a file's path.
+    """A new RGB image from what stands for a picture: a Picture, a PIL image, an array, a file's path.
 
     Arrays are (height, width, 3), uint8 or floats from 0 to 1. Raises PictureFileError.
     """
@@ -238,8 +240,8 @@ def read(file: Source, *, recipe: bool = True) -> Picture:
     """A picture from a file (a path, or one opened in binary mode), with its recipe where it carries one.
 
     nbgen's own files give the same recipe back. The text of other programs is understood as far as it goes;
-    `picture.notes` says what was left aside. Raises PictureFileError for what is not a picture, is damaged, or
-    holds malformed or oversized text; `recipe=False` leaves all text unread and opens such pixels anyway.
+    `picture.notes` says what was left aside. Raises PictureFileError for what is not a picture, is damaged,
+    or holds malformed or oversized text; `recipe=False` leaves all text unread and opens such pixels anyway.
     """
     image = open_image(file, text=recipe)
     name = Path(file).name if isinstance(file, (str, os.PathLike)) else None
@@ -250,13 +252,6 @@ def read(file: Source, *, recipe: bool = True) -> Picture:
     except PictureFileError as error:
         raise PictureFileError(f"{error} read(…, recipe=False) opens its pixels.") from None
     return Picture(to_rgb(image), found, Cost.from_plain(meta.read_cost(image.info)), notes=notes, name=name)
-
-
-def png_bytes(image: Image.Image, info: Any = None) -> bytes:
-    """A PNG, quickly: level 1 with the RLE strategy takes half the time at the size of the default (facts.md)."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=info, compress_level=1, compress_type=3)  # 3 is zlib's Z_RLE
-    return buffer.getvalue()
 
 
 def _rgb(image: Any) -> Image.Image:
@@ -271,27 +266,11 @@ def _caption(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')} {label_of(value)}"
 
 
-def _kind(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in _KINDS:
-        known = did_you_mean(suffix, _KINDS) if suffix else f"known are: {', '.join(_KINDS)}."
-        raise PictureFileError(f"the name of a picture file ends in its kind, and {path.name!r} does not: {known}")
-    return _KINDS[suffix]
-
-
-_KINDS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
-
-
-def _unwritable(path: Path, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{path.name!r} cannot be written: there is no folder {path.parent.name!r}."
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"{path.name!r} cannot be written: {reason}."
-
-
 def _file_stem(picture: Picture) -> str:
     prompt = str(picture.recipe.prompt or "") if picture.recipe is not None else picture.name or ""
-    words = "".join(character if character.isascii() and character.isalnum() else " " for character in prompt[:200]).split()
+    words = "".join(
+        character if character.isascii() and character.isalnum() else " " for character in prompt[:200]
+    ).split()
     parts = ["-".join(words)[:40].strip("-").lower(), picture.key[:8]]
     if picture.recipe is not None and isinstance(picture.recipe.seed, int):
         parts.insert(1, f"seed{picture.recipe.seed}")

@@ -17,6 +17,9 @@ from .png import SIGNATURE, without_text
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """What is read. Named, because every further decoder of Pillow's is one more way in for a hostile file."""
 
+KINDS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+"""What is written, by suffix."""
+
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 
@@ -36,7 +39,9 @@ def open_image(source: Source, *, text: bool = True) -> Image.Image:
         image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise PictureFileError(f"{name} claims more pixels than are opened safely ({limit:,}): it may be a decompression bomb.") from None
+        raise PictureFileError(
+            f"{name} claims more pixels than are opened safely ({limit:,}): it may be a decompression bomb."
+        ) from None
     except Image.UnidentifiedImageError:
         raise PictureFileError(f"{name} is not a picture that can be read: {_what(content)}") from None
     except MemoryError:
@@ -63,25 +68,37 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def array_to_rgb(array: Any) -> Image.Image:
-    """An array as an RGB image: (height, width), or with 1, 3 or 4 channels last; uint8, bool, or floats from 0 to 1."""
+    """An array as an RGB image: (height, width), or 1, 3, 4 channels last; uint8, bool, floats 0 to 1."""
     try:
         values = np.asarray(array)
     except Exception as error:  # whatever an object's own __array__ raises
-        raise PictureFileError(f"this {type(array).__name__} is not an array of pixels: {_reason(error)}") from None
+        raise PictureFileError(
+            f"this {type(array).__name__} is not an array of pixels: {_reason(error)}"
+        ) from None
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)) or 0 in values.shape:
-        hint = " (channels come last: transpose(1, 2, 0))" if values.ndim == 3 and values.shape[0] in (1, 3, 4) else ""
-        raise PictureFileError(f"an array of pixels has the shape (height, width, 3), not {values.shape}{hint}.")
+        hint = (
+            " (channels come last: transpose(1, 2, 0))"
+            if values.ndim == 3 and values.shape[0] in (1, 3, 4)
+            else ""
+        )
+        raise PictureFileError(
+            f"an array of pixels has the shape (height, width, 3), not {values.shape}{hint}."
+        )
     if values.dtype == bool:
         values = values.astype(np.uint8) * np.uint8(255)
     elif np.issubdtype(values.dtype, np.floating):
         low, high = float(values.min()), float(values.max())
         if not (low >= -0.001 and high <= 1.001):  # also false for NaN
-            raise PictureFileError(f"an array of floats holds pixels from 0 to 1, and this one runs from {low:g} to {high:g}.")
+            raise PictureFileError(
+                f"an array of floats holds pixels from 0 to 1, and this one runs from {low:g} to {high:g}."
+            )
         values = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
     elif values.dtype != np.uint8:
-        raise PictureFileError(f"an array of pixels is uint8 (0 to 255) or float (0 to 1), not {values.dtype}.")
+        raise PictureFileError(
+            f"an array of pixels is uint8 (0 to 255) or float (0 to 1), not {values.dtype}."
+        )
     return to_rgb(Image.fromarray(np.ascontiguousarray(values)))
 
 
@@ -97,6 +114,22 @@ def enlarged(image: Image.Image, limit: int) -> Image.Image:
     if factor == 1:
         return image
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def png_bytes(image: Image.Image, info: Any = None) -> bytes:
+    """A PNG, quickly: level 1 with zlib's RLE strategy takes a fraction of the default's time at its size."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info, compress_level=1, compress_type=3)  # 3 is zlib's Z_RLE
+    return buffer.getvalue()
+
+
+def kind_of(path: Path) -> str:
+    """The format that a file name's suffix asks for: "PNG", "WEBP" or "JPEG". PictureFileError for others."""
+    suffix = path.suffix.lower()
+    if suffix not in KINDS:
+        known = did_you_mean(suffix, KINDS) if suffix else f"known are: {', '.join(KINDS)}."
+        raise PictureFileError(f"a picture file's name ends in its kind, and {path.name!r} does not: {known}")
+    return KINDS[suffix]
 
 
 def _content(source: Source) -> tuple[str, bytes]:
@@ -116,7 +149,9 @@ def _content(source: Source) -> tuple[str, bytes]:
     try:
         content = source.read()
     except (AttributeError, OSError, ValueError) as error:
-        raise PictureFileError(f"this {type(source).__name__} is not a picture file: {_reason(error)}") from None
+        raise PictureFileError(
+            f"this {type(source).__name__} is not a picture file: {_reason(error)}"
+        ) from None
     if not isinstance(content, bytes):
         raise PictureFileError("a picture file must be opened in binary mode: open(…, 'rb').")
     return "this file", content

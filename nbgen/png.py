@@ -1,4 +1,4 @@
-"""The chunks of a PNG file, without decoding it: is it whole, what does its text say, and the file without its text."""
+"""The chunks of a PNG file, not decoded: is it whole, what does its text say, what is it without its text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def read_head(file: BinaryIO) -> tuple[tuple[int, int], dict[str, str]]:
     """
     if file.read(8) != SIGNATURE:
         raise ValueError("this is not a PNG")
-    size, texts = (0, 0), {}
+    size: tuple[int, int] = (0, 0)
+    texts: dict[str, str] = {}
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind in (b"IDAT", b"IEND"):

@@ -27,14 +27,18 @@ def files_in(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 continue
 
 
-def prune(folder: Path, stars: Collection[str], max_bytes: int | None, before: float | None) -> tuple[int, int]:
-    """Remove pictures last written before `before` (Unix time), then the oldest until at most `max_bytes` are left.
+def prune(
+    folder: Path, stars: Collection[str], max_bytes: int | None, before: float | None
+) -> tuple[int, int]:
+    """Remove pictures written before `before` (Unix time), then the oldest until `max_bytes` are left.
 
     Afterwards input pictures that no picture names any more go, and what crashes left behind. Returns the
     (files, bytes) that were removed.
     """
     pictures = sorted(files_in(folder / "pictures"), key=lambda file: file[1].st_mtime_ns)
-    left = sum(status.st_size for name in ("pictures", "blobs", "damaged") for _, status in files_in(folder / name))
+    left = sum(
+        status.st_size for name in ("pictures", "blobs", "damaged") for _, status in files_in(folder / name)
+    )
     removed: list[int] = []
     for path, status in pictures:
         old = before is not None and status.st_mtime < before
@@ -48,14 +52,18 @@ def prune(folder: Path, stars: Collection[str], max_bytes: int | None, before: f
 
 
 def _litter(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Files that nothing names and that are older than a day: unused input pictures, damaged and half-written files."""
+    """What nothing names and is older than a day: unused input pictures, damaged and half-written files."""
     still = time.time() - _GRACE
     named: set[str] = set()
     for path, _ in files_in(folder / "pictures"):
         named |= _names_in(path)
     for place in ("pictures", "blobs", "damaged"):
         for path, status in files_in(folder / place):
-            unnamed = place == "damaged" or path.name.endswith(PART) or (place == "blobs" and path.stem not in named)
+            unnamed = (
+                place == "damaged"
+                or path.name.endswith(PART)
+                or (place == "blobs" and path.stem not in named)
+            )
             if unnamed and status.st_mtime < still:
                 yield path, status
 

@@ -41,7 +41,9 @@ def defaults(reset: None = ..., /, **fields: Any) -> dict[str, Any]:  # type: ig
     if problems:
         raise RecipeError(" ".join(problems))
     if reset not in (None, ...):
-        raise RecipeError("defaults takes fields by name, as in nbgen.defaults(steps=12); nbgen.defaults(None) forgets all.")
+        raise RecipeError(
+            "defaults takes fields by name, as in nbgen.defaults(steps=12); nbgen.defaults(None) forgets all."
+        )
     checked = {name: _checked(name, value) for name, value in fields.items()}
     with _lock:
         if reset is None:
@@ -68,11 +70,13 @@ def default_model() -> Any:
 def default_model_name() -> str:
     """The name of the notebook's model."""
     model = default_model()
-    return model if isinstance(model, str) else str(getattr(getattr(model, "ref", None), "name", EMBEDDED_MODEL))
+    return (
+        model if isinstance(model, str) else str(getattr(getattr(model, "ref", None), "name", EMBEDDED_MODEL))
+    )
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The value, canonical where a recipe can tell. Models, and pictures as inputs, are checked where they are used."""
+    """The value, canonical where a recipe can tell. Models and input pictures are checked at use."""
     if value is None or name == "model":
         return value
     if name in ("image", "mask", "control"):

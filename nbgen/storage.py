@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-import re
 import threading
 import warnings
 from collections.abc import Iterable
@@ -24,15 +23,11 @@ from .index import Index, When, moment
 from .metadata import RECIPE, read_cost
 from .picture import Cost, Picture, as_image, png_bytes
 from .pixels import content_hash, open_image, to_rgb
-from .png import is_whole, read_head
+from .png import read_head
 from .pruning import files_in, prune
 from .recipe import Recipe
+from .shelf import KINDS, NewerStoreError, Shelf, is_key
 from .writer import Entry, Writer
-
-FORMAT = 1
-"""The version of the folder's layout. A store with a higher one is read by key and never written."""
-
-_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class Store:
@@ -45,7 +40,8 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self._index = Index(self.folder)
+        self._shelf = Shelf(self.folder)
+        self._index = Index(self._shelf)
         self._writer: Writer[Picture] = Writer()
         self._blobs: dict[str, Image.Image] = {}
         self._warned = False
@@ -53,29 +49,14 @@ class Store:
     def get(self, key: str, exact: bool = False) -> Picture | None:
         """The picture with this key, its pixels loaded when they are looked at; None where there is none.
 
-        `exact=True` takes only one that was made with `exact=True`. A damaged file is set aside, and is None.
+        `exact=True` takes only one that was made with `exact=True`. A damaged file is set aside.
         """
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             return None
         self._tell()
-        path = self._place("pictures", key)
-        entry = self._writer.waiting(path)
-        held = entry.held if entry is not None else None
-        if entry is not None and held is not None:
-            picture = _lazy(path, held.recipe, held.cost, held.size, entry)
-        else:
-            content = self._content(path)
-            if content is None:
-                return None
-            try:
-                size, texts = read_head(io.BytesIO(content))
-                recipe = Recipe.from_json(texts[RECIPE])
-            except (ValueError, KeyError, RecipeError):
-                return None  # whole, but of a newer nbgen or from elsewhere: left as it is
-            if recipe.key != key:
-                return None
-            picture = _lazy(path, recipe, Cost.from_plain(read_cost(texts)), size)
-        if exact and not picture.cost.exact:
+        path = self._shelf.place("pictures", key)
+        picture = self._from_queue(path) or self._from_file(path)
+        if picture is None or picture.key != key or (exact and not picture.cost.exact):
             return None
         picture.cost = dataclasses.replace(picture.cost, stored=True)
         return picture
@@ -84,8 +65,8 @@ class Store:
         """Those of the keys whose pictures are stored, or wait to be written."""
         if exact:
             return {key for key in keys if self.get(key, exact=True) is not None}
-        places = {key: self._place("pictures", key) for key in keys if _KEY.fullmatch(key)}
-        return {key for key, path in places.items() if self._writer.waiting(path) is not None or path.exists()}
+        places = {key: self._shelf.place("pictures", key) for key in keys if is_key(key)}
+        return {key for key, path in places.items() if self._writer.waiting(path) or path.exists()}
 
     def put(self, picture: Picture) -> Picture:
         """Keep a picture, and return it with its pixels loaded lazily; where that fails, the same picture.
@@ -94,43 +75,37 @@ class Store:
         """
         if picture.recipe is None or not self._prepared():
             return picture
-        key = picture.recipe.key
-        path = self._place("pictures", key)
-        if path.exists():
-            if not picture.cost.exact and self.get(key, exact=True) is not None:
-                return picture
-            self._index.forget(key)
+        if not picture.cost.exact and self.get(picture.key, exact=True) is not None:
+            return picture
+        path = self._shelf.place("pictures", picture.key)
+        self._index.forget(picture.key)
         entry = self._writer.submit(path, picture, _encoded)
         self._tell()
-        kept = _lazy(path, picture.recipe, picture.cost, picture.size, entry)
-        kept.notes, kept.name = picture.notes, picture.name
-        return kept
+        return _lazy(picture, path, entry)
 
     def put_blob(self, image: Any) -> str:
         """Keep an input picture (anything that stands for one); returns the hash that recipes name it by."""
         pixels = as_image(image)
         digest = content_hash(pixels)
-        path = self._place("blobs", digest)
-        if self._content(path) is not None:
+        path = self._shelf.place("blobs", digest)
+        if digest in self._blobs or self._shelf.content(path) is not None:
             return digest
-        try:
-            # At once, not through the writer: a picture must never be there without the blob that it names.
-            if not self._prepared():
-                raise OSError
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, png_bytes(pixels))
-        except OSError as error:
-            self._blobs[digest] = pixels
-            self._writer.problem = self._writer.problem or error
-            self._tell()
+        if self._prepared():
+            try:
+                # At once, not on the writer's thread: no picture may be there without the blob that it names.
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, png_bytes(pixels))
+                return digest
+            except OSError as error:
+                self._failed(error)
+        self._blobs[digest] = pixels
         return digest
 
     def get_blob(self, digest: str) -> Image.Image:
-        """The input picture with this hash. Raises PictureFileError where it is not there any more, or damaged."""
+        """The input picture with this hash. Raises PictureFileError where it is gone or damaged."""
         if digest in self._blobs:
             return self._blobs[digest].copy()
-        path = self._place("blobs", digest) if _KEY.fullmatch(digest) else None
-        content = self._content(path) if path is not None else None
+        content = self._shelf.content(self._shelf.place("blobs", digest)) if is_key(digest) else None
         if content is not None:
             pixels = to_rgb(open_image(content, text=False))
             if content_hash(pixels) == digest:
@@ -157,48 +132,51 @@ class Store:
         stars = self._stars() if starred is not None else set()
         found: list[Picture] = []
         for key in self._index.search(text, model=model, sampler=sampler, since=after):
-            if starred is not None and (key in stars) != starred:
-                continue
             if len(found) >= limit:
                 break
-            picture = self.get(key)
-            if picture is not None:
-                found.append(picture)
+            if starred is None or (key in stars) == starred:
+                picture = self.get(key)
+                found += [picture] if picture is not None else []
         return found
 
     def star(self, key: str, on: bool = True) -> None:
-        """Give a stored picture a star, or take it away. Pruning never touches pictures with a star."""
+        """Give a stored picture a star, or take it away. Pruning never touches pictures with a star.
+
+        Raises PictureFileError for a picture that is not in the store, or a store that cannot be written.
+        """
         self.flush()
-        if on and not self.has([key]):
+        if not is_key(key) or (on and not self.has([key])):
             raise PictureFileError("only a picture that is in the store can have a star.")
         mark = self.folder / "stars" / key
         try:
-            if on:
-                mark.parent.mkdir(parents=True, exist_ok=True)
-                mark.touch()
-            elif _KEY.fullmatch(key):
-                mark.unlink(missing_ok=True)
+            self._shelf.prepare()
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch() if on else mark.unlink(missing_ok=True)
         except OSError as error:
-            self._writer.problem = error
-            self._tell()
+            raise PictureFileError(f"the star cannot be written: {_reason(error)}.") from None
 
     def starred(self, key: str) -> bool:
         """Whether the picture has a star."""
-        return bool(_KEY.fullmatch(key)) and (self.folder / "stars" / key).exists()
+        return is_key(key) and (self.folder / "stars" / key).exists()
 
     def size(self) -> tuple[int, int]:
         """(files, bytes) of pictures, input pictures and damaged files set aside."""
         self.flush()
-        sizes = [status.st_size for name in ("pictures", "blobs", "damaged") for _, status in files_in(self.folder / name)]
+        sizes = [status.st_size for kind in KINDS for _, status in files_in(self.folder / kind)]
         return len(sizes), sum(sizes)
 
     def prune(self, *, max_bytes: int | None = None, older_than: When | None = None) -> tuple[int, int]:
-        """Remove pictures without a star: those older than a time, then the oldest until `max_bytes` are left.
+        """Remove pictures without a star: all older than a time, then the oldest until `max_bytes` are left.
 
-        Input pictures go when no picture names them any more. Returns the (files, bytes) that were removed.
+        Input pictures go once no picture names them. Returns the (files, bytes) that were removed. Raises
+        PictureFileError for a store that a newer nbgen has written.
         """
         self.flush()
         before = None if older_than is None else moment(older_than).timestamp()
+        try:
+            self._shelf.check_version()
+        except NewerStoreError as error:
+            raise PictureFileError(f"this store is not pruned: {error}.") from None
         return prune(self.folder, self._stars(), max_bytes, before)
 
     def rebuild_index(self) -> None:
@@ -209,47 +187,34 @@ class Store:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every picture is written, at most `timeout` seconds; whether that was reached.
 
-        Verbs call it before they return, so that a StoreWarning comes with the call it belongs to.
+        Verbs call it before they return, so that a StoreWarning comes with the call that it belongs to.
         """
         done = self._writer.flush(timeout)
         self._tell()
         return done
 
-    def _place(self, kind: str, key: str) -> Path:
-        return self.folder / kind / key[:2] / f"{key}.png"
+    def _from_queue(self, path: Path) -> Picture | None:
+        entry = self._writer.waiting(path)
+        held = entry.held if entry is not None else None
+        return None if held is None else _lazy(held, path, entry)
 
-    def _content(self, path: Path) -> bytes | None:
-        """The bytes of a whole PNG; None where there is none. One that is damaged is set aside."""
-        try:
-            content = path.read_bytes()
-        except (OSError, ValueError):
+    def _from_file(self, path: Path) -> Picture | None:
+        content = self._shelf.content(path)
+        if content is None:
             return None
-        if is_whole(content):
-            return content
         try:
-            aside = self.folder / "damaged" / path.name
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, aside)
-        except OSError:
-            pass  # where it cannot be moved it is not read either
-        return None
+            size, texts = read_head(io.BytesIO(content))
+            recipe = Recipe.from_json(texts[RECIPE])
+        except (ValueError, KeyError, RecipeError):
+            return None  # whole, but a newer nbgen's or from elsewhere: left as it is
+        cost = Cost.from_plain(read_cost(texts))
+        return Picture(lambda: _pixels(path), recipe, cost, size=size)
 
     def _prepared(self) -> bool:
-        """Whether this store may be written: its folder can be made, and no newer nbgen has written it."""
-        mark = self.folder / "format"
         try:
-            written = int(mark.read_text("ascii"))
-        except (OSError, ValueError):
-            written = 0
-        try:
-            if written > FORMAT:
-                raise _NewerStore(f"it was written by a newer nbgen (format {written}, this one writes {FORMAT})")
-            if written < FORMAT:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(mark, f"{FORMAT}\n".encode("ascii"))
+            self._shelf.prepare()
         except OSError as error:
-            self._writer.problem = error
-            self._tell()
+            self._failed(error)
             return False
         return True
 
@@ -259,24 +224,22 @@ class Store:
         except OSError:
             return set()
 
+    def _failed(self, error: OSError) -> None:
+        self._writer.problem = error
+        self._tell()
+
     def _tell(self) -> None:
-        """Say once that something could not be written. Never called on the writer's thread."""
+        """Say once that something could not be written; never on the writer's own thread."""
         problem = self._writer.problem
         if problem is None or self._warned:
             return
         self._warned = True
-        # Only what the system says, never the path: a warning ends up in shared notebooks.
-        reason = getattr(problem, "strerror", None) or (str(problem) if isinstance(problem, NbgenError | _NewerStore) else type(problem).__name__)
         warnings.warn(
-            f"pictures are kept in memory only, because the store cannot be written: {reason}. "
+            f"pictures are kept in memory only, as the store cannot be written: {_reason(problem)}. "
             "`python -m nbgen doctor` shows where it lies; NBGEN_STORE names another place.",
             StoreWarning,
             stacklevel=3,
         )
-
-
-class _NewerStore(OSError):
-    """A store whose layout this version does not know."""
 
 
 _open_stores: dict[Path, Store] = {}
@@ -284,7 +247,7 @@ _opening = threading.Lock()
 
 
 def default_store() -> Store:
-    """The store in the folder that NBGEN_STORE names, else in the user's data folder; the same one each time."""
+    """The store in the folder that NBGEN_STORE names, else in the user's data folder; one object a folder."""
     folder = default_folder().absolute()
     with _opening:
         if folder not in _open_stores:
@@ -296,19 +259,30 @@ def _encoded(picture: Picture) -> bytes:
     return picture.encoded("PNG", "full")
 
 
-def _lazy(
-    path: Path, recipe: Recipe | None, cost: Cost, size: tuple[int, int], entry: Entry[Picture] | None = None
-) -> Picture:
-    """A picture whose pixels come from the entry while it is not written, from the file after that."""
+def _lazy(picture: Picture, path: Path, entry: Entry[Picture] | None) -> Picture:
+    """The picture, its pixels from the entry while it waits (for ever if writing fails), then from disk."""
 
     def load() -> Image.Image:
         held = entry.held if entry is not None else None
-        if held is not None:
-            return held.pixels()
-        try:
-            content = path.read_bytes()
-        except OSError:
-            raise PictureFileError("this picture has been removed from the store; picture.again() makes it anew.") from None
-        return open_image(content, text=False)
+        return held.pixels() if held is not None else _pixels(path)
 
-    return Picture(load, recipe, cost, size=size)
+    return Picture(
+        load, picture.recipe, picture.cost, notes=picture.notes, name=picture.name, size=picture.size
+    )
+
+
+def _pixels(path: Path) -> Image.Image:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise PictureFileError(
+            "this picture is no longer in the store; picture.again() makes it anew."
+        ) from None
+    return open_image(content, text=False)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the path: a warning may end up in a notebook that is shared."""
+    if isinstance(error, NewerStoreError | NbgenError):
+        return str(error).rstrip(".")
+    return getattr(error, "strerror", None) or type(error).__name__

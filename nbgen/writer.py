@@ -1,4 +1,4 @@
-"""Writing files behind the caller's back: a short queue and one thread, so that encoding PNGs holds nobody up."""
+"""Writing files behind the caller's back: a short queue and one thread, so that encoding holds nobody up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IDLE = 5.0
 
 
 class Entry(Generic[Held]):
-    """A file to be written. `held` is what it is made of, until it has been written: for ever if that fails."""
+    """A file to be written. `held` is what it is made of, until it is written: for ever if that fails."""
 
     def __init__(self, path: Path, held: Held, encode: Callable[[Held], bytes], made: int) -> None:
         self.path = path

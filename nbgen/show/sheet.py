@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,54 +21,54 @@ WIDTH = 880
 LARGEST, SMALLEST = 256, 64
 """Pixels a side: small pictures are enlarged to at most the one, and no column is narrower than the other."""
 MOST = 400
-"""Pictures drawn at most; the last line of a sheet says how many more there are."""
+"""Pictures drawn at most; the last caption says how many more there are."""
 
-_GAP, _LINE, _FONT_SIZE, _CAPTION_LINES = 8, 16, 13, 3
+_GAP, _EDGE = 8, 1
+_LINE, _FONT_SIZE, _CAPTION_LINES, _ABOVE, _BELOW = 16, 13, 3, 3, 5
 _GREY = (121, 121, 121, 255)
 """The grey with equal contrast, 4.3 to 1, to white and to a dark notebook's #111."""
+_HAIR = (128, 128, 128, 64)
+"""A line around each picture, so that a white one ends somewhere on a white page."""
 
 Drawable = Any
 """A PIL image, a uint8 array, or a function without arguments that returns one: loaded one at a time."""
 
 
-def contact_sheet(pictures: Sequence[Drawable], labels: Sequence[str], columns: int | None = None) -> Image.Image:
+def contact_sheet(
+    pictures: Sequence[Drawable], labels: Sequence[str], columns: int | None = None
+) -> Image.Image:
     """All pictures in reading order, captions underneath, as an RGBA image on a transparent ground.
 
     Small pictures are enlarged by a whole factor with nearest neighbour, large ones reduced to their cell.
     Captions are wrapped to three lines. Only one picture is loaded at a time.
     """
-    shown = list(pictures[:MOST])
-    if not shown:
+    if not pictures:
         raise ValueError("a contact sheet needs at least one picture.")
-    captions = [labels[index] if index < len(labels) else "" for index in range(len(shown))]
-    count = _columns(len(shown), columns)
-    first = _load(shown[0])
-    room = max(SMALLEST, (WIDTH - _GAP * (count - 1)) // count) if columns is None else max(8, (WIDTH - _GAP * (count - 1)) // count)
-    thumbnails = [_fitted(first, room), *(_fitted(_load(picture), room) for picture in shown[1:])]
-    width = max(thumbnail.width for thumbnail in thumbnails)
-    font, measure = _font(), _measure()
-    lines = [wrapped(caption, width, measure, _CAPTION_LINES) if caption else [] for caption in captions]
-    rows = [range(start, min(start + count, len(shown))) for start in range(0, len(shown), count)]
-    pitch = [
-        (max(thumbnails[index].height for index in row), max(len(lines[index]) for index in row) * _LINE) for row in rows
-    ]
-    more = len(pictures) - len(shown)
-    height = sum(tall + caption + _GAP for tall, caption in pitch) - _GAP + (_LINE + _GAP if more else 0)
-    across = min(count, len(shown))
-    sheet = Image.new("RGBA", (width * across + _GAP * (across - 1), height), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(sheet)
-    top = 0
-    for row, (tall, caption) in zip(rows, pitch, strict=True):
-        for column, index in enumerate(row):
-            left = column * (width + _GAP)
-            picture = thumbnails[index]
-            sheet.paste(picture, (left + (width - picture.width) // 2, top + tall - picture.height))
-            for number, line in enumerate(lines[index]):
-                middle = left + (width - measure(line)) / 2
-                draw.text((middle, top + tall + 2 + number * _LINE), line, fill=_GREY, font=font)
-        top += tall + caption + _GAP
-    if more:
-        draw.text((0, top), f"and {more:,} more", fill=_GREY, font=font)
+    count = _columns(min(len(pictures), MOST), columns)
+    room = max(8, (WIDTH - 2 * _EDGE + _GAP) // count - _GAP)
+    thumbnails = [_fitted(_load(picture), room) for picture in pictures[:MOST]]
+    width = max(min(SMALLEST, room), *(thumbnail.width for thumbnail in thumbnails))
+    measure = _font().getlength
+    captions = [wrapped(label, width, measure, _CAPTION_LINES) if label else [] for label in labels[:MOST]]
+    captions += [[]] * (len(thumbnails) - len(captions))
+    if len(pictures) > MOST:
+        captions[-1] = [*captions[-1][: _CAPTION_LINES - 1], f"… {len(pictures) - MOST:,} more"]
+    rows = [slice(start, start + count) for start in range(0, len(thumbnails), count)]
+    tall = [max(thumbnail.height for thumbnail in thumbnails[row]) for row in rows]
+    deep = [max(_depth(lines) for lines in captions[row]) for row in rows]
+    across = min(count, len(thumbnails))
+    size = (
+        across * (width + _GAP) - _GAP + 2 * _EDGE,
+        sum(tall) + sum(deep) + _GAP * (len(rows) - 1) + 2 * _EDGE,
+    )
+    sheet = Image.new("RGBA", size, (0, 0, 0, 0))
+    top = _EDGE
+    for row, height, depth in zip(rows, tall, deep, strict=True):
+        for column, (picture, lines) in enumerate(zip(thumbnails[row], captions[row], strict=True)):
+            left = _EDGE + column * (width + _GAP)
+            _place(sheet, picture, left + (width - picture.width) // 2, top + height - picture.height)
+            _write(sheet, lines, left + width / 2, top + height + _ABOVE)
+        top += height + depth + _GAP
     return sheet
 
 
@@ -93,8 +93,25 @@ def contact_figure(pictures: Sequence[Drawable], labels: Sequence[str], columns:
     return figure
 
 
+def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> None:
+    corners = (left - _EDGE, top - _EDGE, left + picture.width, top + picture.height)
+    ImageDraw.Draw(sheet).rectangle(corners, outline=_HAIR)
+    sheet.paste(picture, (left, top))
+
+
+def _write(sheet: Image.Image, lines: Sequence[str], middle: float, top: int) -> None:
+    for number, line in enumerate(lines):
+        left = middle - _font().getlength(line) / 2
+        ImageDraw.Draw(sheet).text((left, top + number * _LINE), line, fill=_GREY, font=_font())
+
+
+def _depth(lines: Sequence[str]) -> int:
+    """Pixels that a caption takes underneath its picture."""
+    return _ABOVE + len(lines) * _LINE + _BELOW if lines else 0
+
+
 def _columns(count: int, asked: int | None) -> int:
-    """How many pictures stand side by side: some more columns than rows, and a last row that is not nearly empty."""
+    """How many stand side by side: a few more columns than rows, and a last row that is well filled."""
     if asked is not None:
         if asked < 1:
             raise ValueError(f"columns must be at least 1, not {asked}.")
@@ -114,7 +131,11 @@ def _fitted(image: Image.Image, room: int) -> Image.Image:
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         return image.resize(size, Image.Resampling.LANCZOS)
     factor = max(1, min(room, LARGEST) // longest)
-    return image if factor == 1 else image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    return (
+        image
+        if factor == 1
+        else image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    )
 
 
 def _load(picture: Drawable) -> Image.Image:
@@ -133,8 +154,3 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.truetype(str(path), _FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
     except OSError:  # a distribution's matplotlib may come without its fonts
         return ImageFont.load_default(_FONT_SIZE)
-
-
-def _measure() -> Callable[[str], float]:
-    font = _font()
-    return lambda text: font.getlength(text)

@@ -9,7 +9,7 @@ REPLACEMENT = "\ufffd"
 
 
 def printable(text: str) -> str:
-    """The text with everything replaced that a terminal, a font or UTF-8 cannot take: lone surrogates and controls.
+    """The text with lone surrogates and controls replaced, which a terminal, a font or UTF-8 cannot take.
 
     Newlines and tabs stay. Bidirectional overrides go too, since they could make a label read as another one.
 
@@ -30,7 +30,7 @@ def one_line(text: str, limit: int = 60) -> str:
 
 
 def wrapped(text: str, width: float, measure: Callable[[str], float], lines: int = 3) -> list[str]:
-    """The text in at most `lines` lines, none wider than `width` as `measure` tells it; "…" where it was cut."""
+    """The text in at most `lines` lines, none wider than `width` as `measure` tells; "…" where it was cut."""
     done: list[str] = []
     rest = printable(text[:2000]).strip().split("\n")
     while rest:
@@ -52,6 +52,8 @@ def _split(line: str, width: float, measure: Callable[[str], float]) -> tuple[st
         middle = (low + high + 1) // 2
         low, high = (middle, high) if measure(line[:middle]) <= width else (low, middle - 1)
     space = line.rfind(" ", 1, low + 1)
+    while space > 0 and line[space + 1 : space + 2].isdigit():
+        space = line.rfind(" ", 1, space)  # a number stays with the word before it: "seed 7"
     end = space if space > 0 else low
     return line[:end].rstrip(), line[end:].lstrip()
 
@@ -63,7 +65,9 @@ def _cut(line: str, width: float, measure: Callable[[str], float]) -> str:
 
 
 def _fit(character: str) -> bool:
-    return character in "\n\t" or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _OVERRIDES)
+    return character in "\n\t" or (
+        unicodedata.category(character) not in ("Cc", "Cs") and character not in _OVERRIDES
+    )
 
 
 _OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

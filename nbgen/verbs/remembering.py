@@ -44,5 +44,5 @@ def history(
 
 
 def star(picture: Picture, on: bool = True) -> None:
-    """Give a picture a star, or take it away: pruning never removes it, and `history(starred=True)` finds it."""
+    """Give a picture a star, or take it away. Pruning never removes it; `history(starred=True)` finds it."""
     default_store().star(picture.key, on)
