@@ -27,7 +27,24 @@ _HOMES = {
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
 
-__all__ = ["__version__", "errors", "last", *sorted(_HOMES)]
+__all__ = [
+    "Cost",
+    "Mix",
+    "ModelRef",
+    "Picture",
+    "Pictures",
+    "Recipe",
+    "__version__",
+    "defaults",
+    "errors",
+    "generate",
+    "history",
+    "last",
+    "list_models",
+    "list_samplers",
+    "load",
+    "read",
+]
 
 if TYPE_CHECKING:
     from . import errors

@@ -48,7 +48,7 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     >>> nearest("eulr", ["euler", "heun", "ddim"])
     ['euler']
     """
-    lowered = {}
+    lowered: dict[str, str] = {}
     for candidate in known:
         lowered.setdefault(candidate.lower(), candidate)
     return [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=n, cutoff=0.5)]

@@ -110,12 +110,12 @@ class Sampler:
     def options(self, kind: str = "diffusion") -> dict[str, Any]:
         """The options this sampler takes, with their defaults."""
         scheduler = self.scheduler_class(kind)
-        built = inspect.signature(scheduler.__init__).parameters
+        built = inspect.signature(scheduler).parameters
         stepped = inspect.signature(scheduler.step).parameters  # type: ignore[attr-defined]
         found = {
             name: parameter.default
             for name, parameter in built.items()
-            if name not in _NOT_OPTIONS and name not in ("self", "kwargs") and name not in dict(self.fixed)
+            if name not in _NOT_OPTIONS and name != "kwargs" and name not in dict(self.fixed)
         }
         found |= {name: stepped[name].default for name in STEP_OPTIONS if name in stepped}
         return found
@@ -127,7 +127,10 @@ _FLOW_SIGMAS = (("use_flow_sigmas", True), ("prediction_type", "flow_prediction"
 SAMPLERS: tuple[Sampler, ...] = (
     Sampler("ddim", "DDIM", "DDIMScheduler", paper="arXiv 2010.02502"),
     Sampler("ddpm", "DDPM", "DDPMScheduler", stochastic=True, paper="arXiv 2006.11239"),
-    Sampler("pndm", "PNDM", "PNDMScheduler", (("skip_prk_steps", True),), extra_call=True, aliases=("plms",), paper="arXiv 2202.09778"),
+    Sampler(
+        "pndm", "PNDM", "PNDMScheduler", (("skip_prk_steps", True),), extra_call=True,
+        aliases=("plms",), paper="arXiv 2202.09778",
+    ),
     Sampler("lms", "LMS", "LMSDiscreteScheduler", curves=_ALL_CURVES, needs="scipy", paper="arXiv 2206.00364"),
     Sampler(
         "euler", "Euler", "EulerDiscreteScheduler", curves=_ALL_CURVES,
@@ -181,7 +184,7 @@ SAMPLERS: tuple[Sampler, ...] = (
 BY_NAME: dict[str, Sampler] = {sampler.name: sampler for sampler in SAMPLERS}
 
 _REFUSED = {
-    "edmeuler": "EDMEuler expects a model trained in EDM's own scaling and gives garbage on others; use sampler='euler'.",
+    "edmeuler": "EDMEuler is for models trained in EDM's own scaling, and gives garbage on others: use 'euler'.",
     "ipndm": "IPNDM ignores the noise schedule the model was trained with; use sampler='pndm'.",
 }
 
@@ -195,7 +198,14 @@ def _spellings() -> dict[str, Sampler]:
     for sampler in SAMPLERS:
         shortened = sampler.scheduler.removesuffix("Scheduler")
         # Two rows share DPMSolverMultistep; its class name means the first, deterministic one.
-        for spelling in (sampler.name, sampler.label, *sampler.aliases, sampler.scheduler, shortened, shortened.removesuffix("Discrete")):
+        for spelling in (
+            sampler.name,
+            sampler.label,
+            *sampler.aliases,
+            sampler.scheduler,
+            shortened,
+            shortened.removesuffix("Discrete"),
+        ):
             known.setdefault(_plain(spelling), sampler)
     return known
 
@@ -221,7 +231,9 @@ def find_sampler(name: str) -> tuple[Sampler, str | None]:
     for refused, reason in _REFUSED.items():
         if plain.startswith(refused):
             raise SamplerError(reason)
-    raise SamplerError(f"there is no sampler {name!r:.60}: {did_you_mean(name, [row.name for row in SAMPLERS])}")
+    raise SamplerError(
+        f"there is no sampler {name!r:.60}: {did_you_mean(name, [row.name for row in SAMPLERS])}"
+    )
 
 
 def find_schedule(name: str | None) -> str | None:
@@ -229,7 +241,9 @@ def find_schedule(name: str | None) -> str | None:
     if name is None:
         return None
     if not isinstance(name, str) or _plain(name) not in _SPOKEN:
-        raise SamplerError(f"there is no schedule {name!r:.60}: {did_you_mean(str(name), (*CURVES, *SPACINGS))}")
+        raise SamplerError(
+            f"there is no schedule {name!r:.60}: {did_you_mean(str(name), (*CURVES, *SPACINGS))}"
+        )
     return _SPOKEN[_plain(name)]
 
 
@@ -245,18 +259,24 @@ def check_sampling(
         raise SamplerError(f"sampler {sampler.name!r} cannot run here: {reason}.")
     if schedule is not None and schedule not in sampler.schedules:
         taken = ", ".join(sampler.schedules) or "none"
-        raise SamplerError(f"sampler {sampler.name!r} does not take the schedule {schedule!r}; it takes: {taken}.")
+        raise SamplerError(
+            f"sampler {sampler.name!r} does not take the schedule {schedule!r}; it takes: {taken}."
+        )
     if schedule == "beta" and importlib.util.find_spec("scipy") is None:
         raise SamplerError("the schedule 'beta' needs scipy: pip install scipy.")
     known = sampler.options(kind) if options else {}
     checked = {}
     for name, value in options.items():
         if name not in known:
-            raise SamplerError(f"sampler {sampler.name!r} has no option {name!r:.60}: {did_you_mean(name, known)}")
+            raise SamplerError(
+                f"sampler {sampler.name!r} has no option {name!r:.60}: {did_you_mean(name, known)}"
+            )
         default = known[name]
         numeric = isinstance(default, (int, float)) and not isinstance(default, bool)
         if numeric and (isinstance(value, (str, bool)) or value is None):
-            raise SamplerError(f"option {name!r} of sampler {sampler.name!r} must be a number, not {value!r:.60}.")
+            raise SamplerError(
+                f"option {name!r} of sampler {sampler.name!r} must be a number, not {value!r:.60}."
+            )
         checked[name] = float(value) if isinstance(default, float) and numeric else value
     return checked
 
@@ -270,7 +290,9 @@ def list_samplers(model: Any = None) -> Any:
 
     kind = getattr(model, "kind", "diffusion")
     if kind not in ("diffusion", "flow"):
-        raise SamplerError(f"the model {model.ref.name!r} draws a picture in one forward: it has no samplers.")
+        raise SamplerError(
+            f"the model {model.ref.name!r} draws a picture in one forward: it has no samplers."
+        )
     rows = []
     for sampler in SAMPLERS:
         cost = "2n - 1" if sampler.second_order else "n + 1" if sampler.extra_call else "n"
@@ -289,7 +311,9 @@ def list_samplers(model: Any = None) -> Any:
     return Table(rows)
 
 
-def scheduler_options(sampler: Sampler, schedule: str | None, options: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def scheduler_options(
+    sampler: Sampler, schedule: str | None, options: Mapping[str, Any], kind: str
+) -> dict[str, Any]:
     """What the scheduler is constructed with beside the model's own settings."""
     chosen: dict[str, Any] = dict(sampler.flow[1] if kind == "flow" and sampler.flow else sampler.fixed)
     if schedule in CURVES:

@@ -22,15 +22,21 @@ def tiny_sd_pipeline(seed: int = 0, **scheduler: Any) -> Any:
 
     `scheduler` overrides the DDIM configuration (prediction_type, timestep_spacing …).
     """
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers.utils import logging
 
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # the import remarks on torchvision, which none of this uses
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+    logging.set_verbosity(verbosity)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         unet = UNet2DConditionModel(
             sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
             norm_num_groups=4, cross_attention_dim=16, attention_head_dim=4,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         )  # fmt: skip
         vae = AutoencoderKL(
             block_out_channels=(8, 8, 8), norm_num_groups=4, latent_channels=4, sample_size=32,
@@ -39,7 +45,8 @@ def tiny_sd_pipeline(seed: int = 0, **scheduler: Any) -> Any:
         tokenizer = _tiny_tokenizer()
         text = CLIPTextModel(
             CLIPTextConfig(
-                vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+                vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32,
+                num_hidden_layers=1, num_attention_heads=2,
                 max_position_embeddings=16, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id, projection_dim=16,
             )
@@ -49,7 +56,8 @@ def tiny_sd_pipeline(seed: int = 0, **scheduler: Any) -> Any:
         "set_alpha_to_one": False, "steps_offset": 1, **scheduler,
     }  # fmt: skip
     pipe = StableDiffusionPipeline(
-        vae=vae.eval(), text_encoder=text.eval(), tokenizer=tokenizer, unet=unet.eval(), scheduler=DDIMScheduler(**config),
+        vae=vae.eval(), text_encoder=text.eval(), tokenizer=tokenizer, unet=unet.eval(),
+        scheduler=DDIMScheduler(**config),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)
@@ -70,7 +78,11 @@ class TinyGenerator(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.layers = nn.Sequential(
-                nn.Linear(8, 64), nn.ReLU(), nn.Unflatten(1, (4, 4, 4)), nn.Upsample(scale_factor=4), nn.Conv2d(4, 3, 3, padding=1)
+                nn.Linear(8, 64),
+                nn.ReLU(),
+                nn.Unflatten(1, (4, 4, 4)),
+                nn.Upsample(scale_factor=4),
+                nn.Conv2d(4, 3, 3, padding=1),
             )
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -89,6 +101,10 @@ def _tiny_tokenizer() -> Any:
     letters = [chr(code) for code in range(33, 127)]
     tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "vocab.json").write_text(json.dumps({token: place for place, token in enumerate(tokens)}), encoding="utf-8")
+        Path(folder, "vocab.json").write_text(
+            json.dumps({token: place for place, token in enumerate(tokens)}), encoding="utf-8"
+        )
         Path(folder, "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
-        return CLIPTokenizer(str(Path(folder, "vocab.json")), str(Path(folder, "merges.txt")), model_max_length=16)
+        return CLIPTokenizer(
+            str(Path(folder, "vocab.json")), str(Path(folder, "merges.txt")), model_max_length=16
+        )

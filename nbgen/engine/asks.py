@@ -90,7 +90,9 @@ class Drivable(Protocol):
     def trajectory(self, recipes: Sequence[Recipe], watch: Watch | None) -> Trajectory:
         """The coroutine that makes these pictures; returns their finished latents, (pictures, …)."""
 
-    def forward(self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+    def forward(
+        self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
+    ) -> Tensor:
         """One denoiser forward: a pure function of its arguments."""
 
     def decode(self, latents: Tensor) -> np.ndarray:

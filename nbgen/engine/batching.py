@@ -154,7 +154,9 @@ class Engine:
             hopeless = self._tries[index] >= TRIES if is_out_of_memory(problem) else len(indices) == 1
             if hopeless:
                 if is_out_of_memory(problem) and not isinstance(problem, OutOfMemoryError):
-                    problem = OutOfMemoryError(f"memory ran out {TRIES} times for this picture ({problem!s:.200}).")
+                    problem = OutOfMemoryError(
+                        f"memory ran out {TRIES} times for this picture ({problem!s:.200})."
+                    )
                 self.observer.failed(index, problem)
                 self._calls_total -= self.model.calls(self.recipes[index])
                 yield Failed(index, problem)
@@ -209,7 +211,9 @@ class Engine:
 
     def _finish(self, finished: list[tuple[_Running, Tensor]]) -> Iterator[Finished | Failed]:
         """Decodes what is finished, latents of one shape together, in the decoder's own batch size."""
-        items = [(each, place, latents[place]) for each, latents in finished for place in range(len(each.indices))]
+        items = [
+            (each, place, latents[place]) for each, latents in finished for place in range(len(each.indices))
+        ]
         by_shape: dict[object, list[tuple[_Running, int, Tensor]]] = {}
         for item in items:
             by_shape.setdefault(tuple(item[2].shape), []).append(item)

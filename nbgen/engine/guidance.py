@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def guided(unconditional: Tensor, conditional: Tensor, scale: Tensor, rescale: Tensor | None = None) -> Tensor:
+def guided(
+    unconditional: Tensor, conditional: Tensor, scale: Tensor, rescale: Tensor | None = None
+) -> Tensor:
     """u + s · (c - u), row by row (Ho & Salimans, arXiv 2207.12598, eq. 6, in the scale that diffusers uses).
 
     unconditional, conditional: (rows, …); scale, rescale: (rows, 1, …). With `rescale` φ, each row's standard

@@ -8,7 +8,13 @@ import torch
 
 from .. import machine
 
-_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_cpu", "not enough memory")
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "alloc_cpu",
+    "not enough memory",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -22,7 +22,9 @@ def unit_noise(seed: int | Mix, shape: Sequence[int]) -> tuple[Tensor, torch.Gen
         generator = torch.Generator().manual_seed(seed)
         return torch.randn(tuple(shape), generator=generator), generator
     norm = math.sqrt(sum(weight * weight for weight, _ in seed.parts))
-    noise = sum((weight / norm) * unit_noise(part, shape)[0] for weight, part in seed.parts if isinstance(part, int))
+    noise = sum(
+        (weight / norm) * unit_noise(part, shape)[0] for weight, part in seed.parts if isinstance(part, int)
+    )
     assert isinstance(noise, Tensor)  # a Mix is never empty
     return noise, torch.Generator().manual_seed(noise_seed(seed))
 

@@ -14,7 +14,14 @@ from ..recipe import Recipe
 from ..sampling import BY_NAME, STEP_OPTIONS, scheduler_options
 from .noise import noise_seed
 
-_TRAINED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type")
+_TRAINED = (
+    "num_train_timesteps",
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+)
 _CHOSEN = (
     "rescale_betas_zero_snr", "timestep_spacing", "steps_offset", "shift", "use_dynamic_shifting", "base_shift",
     "max_shift", "base_image_seq_len", "max_image_seq_len", "shift_terminal", "time_shift_type", "flow_shift",
@@ -41,14 +48,14 @@ def scheduler_config(recipe: Recipe, trained: Mapping[str, Any], kind: str) -> t
     said = [name for name in _CHOSEN if name not in unsaid]
     config = {name: trained[name] for name in (*_TRAINED, *said) if trained.get(name) is not None}
     config |= _ALWAYS | scheduler_options(sampler, recipe.schedule, dict(recipe.options), kind)
-    known = inspect.signature(scheduler.__init__).parameters
+    known = inspect.signature(scheduler).parameters
     return scheduler, {name: value for name, value in config.items() if name in known}
 
 
 def make_scheduler(recipe: Recipe, trained: Mapping[str, Any], kind: str, device: torch.device) -> Any:
     """A fresh scheduler with its timesteps set. Schedulers hold state, so no two trajectories share one."""
     scheduler, config = scheduler_config(recipe, trained, kind)
-    made = scheduler(**config)  # type: ignore[call-arg]
+    made = scheduler(**config)
     made.set_timesteps(recipe.steps, device=device)
     return made
 

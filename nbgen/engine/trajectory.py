@@ -49,7 +49,9 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
     """
     first = recipes[0]
     scheduler = make_scheduler(first, model.trained, model.kind, model.device)
-    noises, generators = zip(*(unit_noise(recipe.seed, (1, *model.latent_shape(recipe))) for recipe in recipes), strict=True)
+    noises, generators = zip(
+        *(unit_noise(recipe.seed, (1, *model.latent_shape(recipe))) for recipe in recipes), strict=True
+    )
     # init_noise_sigma is absent on flow-matching schedulers, whose paths start at unit noise.
     x = torch.cat(noises).to(model.device) * getattr(scheduler, "init_noise_sigma", 1.0)
     keywords = step_keywords(scheduler, first, list(generators))
@@ -94,7 +96,11 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
                     )  # fmt: skip
             x = scheduler.step(prediction, timestep, x, **keywords).prev_sample
         for place, recipe in enumerate(recipes):
-            negative = (conditions[place][1].name, recipe.guidance, recipe.guidance_rescale) if place in pairs else None
+            negative = (
+                (conditions[place][1].name, recipe.guidance, recipe.guidance_rescale)
+                if place in pairs
+                else None
+            )
             lineages[place] = digest(lineages[place], conditions[place][0].name, negative)
     return x
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -21,6 +22,10 @@ from ..recipe import ModelRef, Recipe
 from .vocabulary import Vocabulary
 
 COMMON_FIELDS = frozenset({"prompt", "seed", "size"})
+
+
+alive: weakref.WeakSet[Model] = weakref.WeakSet()
+"""Every model there is now, so that a picture finds the one that made it."""
 
 
 class Model:
@@ -42,6 +47,7 @@ class Model:
         self.rows = rows
         self._knee: Knee | None = None
         self.last_stats = RunStats()
+        alive.add(self)
 
     @property
     def ref(self) -> ModelRef:
@@ -93,7 +99,9 @@ class Model:
         for recipe in recipes:
             if recipe.model is None or recipe.model.fingerprint != ref.fingerprint:
                 made_for = recipe.model.name if recipe.model else "no model"
-                raise RecipeError(f"this recipe is for {made_for!r} with other weights than {ref.name!r} has now.")
+                raise RecipeError(
+                    f"this recipe is for {made_for!r} with other weights than {ref.name!r} has now."
+                )
         watcher = observer or Observer()
         rows = self.rows
         engine = Engine(
@@ -140,7 +148,10 @@ def check_size(size: tuple[int, int], multiple: int, least: int, most: int) -> t
     """`size` if its sides are multiples of `multiple` from `least` to `most` pixels, else RecipeError."""
 
     def nearest(side: int) -> int:
-        return min(max(round(side / multiple) * multiple, math.ceil(least / multiple) * multiple), most // multiple * multiple)
+        return min(
+            max(round(side / multiple) * multiple, math.ceil(least / multiple) * multiple),
+            most // multiple * multiple,
+        )
 
     best = nearest(size[0]), nearest(size[1])
     if best != size:

@@ -52,7 +52,9 @@ class DrivenModel(Model):
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
         raise NotImplementedError
 
-    def forward(self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+    def forward(
+        self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
+    ) -> Tensor:
         raise NotImplementedError
 
     def decode(self, latents: Tensor) -> np.ndarray:
@@ -82,25 +84,35 @@ class DrivenModel(Model):
             sampler, carried = find_sampler(fields["sampler"])
             given = find_schedule(fields.get("schedule"))
             if carried and given and carried != given:
-                raise RecipeError(f"sampler {fields['sampler']!r} says schedule {carried!r}, and schedule says {given!r}: give one.")
+                raise RecipeError(
+                    f"sampler {fields['sampler']!r} says schedule {carried!r}, and schedule says {given!r}: give one."
+                )
             fields = {**fields, "sampler": sampler.name, "schedule": given or carried}
         elif fields.get("sampler") is not None:
             find_sampler(fields["sampler"])  # raises: not a name
-        if fields.get("guidance") is not None and isinstance(fields["guidance"], (int, float)) and 0 <= fields["guidance"] < 1:
+        if (
+            fields.get("guidance") is not None
+            and isinstance(fields["guidance"], (int, float))
+            and 0 <= fields["guidance"] < 1
+        ):
             fields = {**fields, "guidance": 1.0}  # diffusers' pipelines too treat all of 0 to 1 as "off"
         return super().resolve(**fields)
 
     def check(self, recipe: Recipe) -> Recipe:
         """Sampler, schedule, options and prompt, in canonical form."""
         if recipe.prompt is None:
-            raise RecipeError("a prompt is needed, such as " + repr(self._example()) + ' ("" draws without words).')
+            raise RecipeError(
+                "a prompt is needed, such as " + repr(self._example()) + ' ("" draws without words).'
+            )
         assert recipe.sampler is not None and recipe.steps is not None
         sampler, carried = find_sampler(recipe.sampler)
         schedule = find_schedule(recipe.schedule) or carried
         options = check_sampling(sampler, schedule, dict(recipe.options), self.kind)
         most = dict(recipe.options).get("original_inference_steps", 50) if sampler.distilled else 1000
         if recipe.steps > most:
-            raise RecipeError(f"sampler {sampler.name!r} takes at most {most} steps (1 to 8 is usual), not {recipe.steps}.")
+            raise RecipeError(
+                f"sampler {sampler.name!r} takes at most {most} steps (1 to 8 is usual), not {recipe.steps}."
+            )
         changes: dict[str, Any] = {"sampler": sampler.name, "schedule": schedule, "options": options}
         if not is_guided(recipe):
             # Without guidance these change nothing, and so must not change the key.
@@ -148,5 +160,3 @@ class DrivenModel(Model):
         before = torch.cuda.memory_allocated(self.device)
         forward(1)
         return torch.cuda.max_memory_allocated(self.device) - before
-
-

@@ -28,7 +28,10 @@ def of_files(paths: Iterable[Path], root: Path) -> str:
 
 def of_folder(folder: Path) -> str:
     """The fingerprint of a diffusers folder: weights and every setting that shapes them."""
-    return of_files((path for path in folder.rglob("*") if path.suffix in (*_WEIGHTS, *_SETTINGS) and path.is_file()), folder)
+    return of_files(
+        (path for path in folder.rglob("*") if path.suffix in (*_WEIGHTS, *_SETTINGS) and path.is_file()),
+        folder,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -46,7 +49,9 @@ def of_tensors(named: Iterable[tuple[str, Tensor]], settings: object = None) -> 
     Two sums over the bits of each tensor, one of them weighted by position, so that a changed, moved or
     swapped value shows. It is not cryptographic; it is fast enough to be checked before every run.
     """
-    total = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode("utf-8", "backslashreplace"))
+    total = hashlib.sha256(
+        json.dumps(settings, sort_keys=True, default=str).encode("utf-8", "backslashreplace")
+    )
     for name, tensor in named:
         total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} ".encode("utf-8", "backslashreplace"))
         for number in _sums(tensor):

@@ -25,7 +25,13 @@ class Generator(Model):
     fields = frozenset({"seed", "truncation", "size"})
 
     def __init__(
-        self, module: nn.Module, latent: int, *, name: str = "your generator", ref: ModelRef | None = None, rows: int | None = None
+        self,
+        module: nn.Module,
+        latent: int,
+        *,
+        name: str = "your generator",
+        ref: ModelRef | None = None,
+        rows: int | None = None,
     ) -> None:
         self._module = module
         self._latent = latent
@@ -48,7 +54,9 @@ class Generator(Model):
 
     def check(self, recipe: Recipe) -> Recipe:
         if recipe.size != self._size:
-            raise RecipeError(f"the model {self._name!r} makes pictures of {self._size[0]}×{self._size[1]} pixels only.")
+            raise RecipeError(
+                f"the model {self._name!r} makes pictures of {self._size[0]}×{self._size[1]} pixels only."
+            )
         return recipe
 
     def together(self, recipe: Recipe) -> Hashable:
@@ -62,13 +70,17 @@ class Generator(Model):
 
     def trajectory(self, recipes: Sequence[Recipe], watch: Watch | None) -> Trajectory:
         """One ask: z, drawn from the seed and shortened by the truncation, and the picture comes back."""
-        z = torch.cat([unit_noise(recipe.seed, (1, self._latent))[0] * (recipe.truncation or 0.0) for recipe in recipes])
+        z = torch.cat(
+            [unit_noise(recipe.seed, (1, self._latent))[0] * (recipe.truncation or 0.0) for recipe in recipes]
+        )
         lineages = [digest(recipe.seed, recipe.truncation) for recipe in recipes]
         nothing = [Conditioning(None, {})] * len(recipes)
         pictures = yield Ask(z.to(self.device), torch.zeros(len(recipes)), nothing, lineages)
         return pictures
 
-    def forward(self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+    def forward(
+        self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
+    ) -> Tensor:
         return self._module(latents.to(self._dtype))
 
     def decode(self, latents: Tensor) -> np.ndarray:
@@ -80,8 +92,13 @@ class Generator(Model):
             made = self._module(torch.zeros(1, self._latent, device=self.device, dtype=self._dtype))
         if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[1] != 3:
             shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
-            raise ModelError(f"a generator must map latents (n, {self._latent}) to pictures (n, 3, height, width), and this one gives {shape}.")
+            raise ModelError(
+                f"a generator must map latents (n, {self._latent}) to pictures (n, 3, height, width), "
+                f"and this one gives {shape}."
+            )
         return int(made.shape[3]), int(made.shape[2])
 
     def _checksum(self) -> ModelRef:
-        return ModelRef(self._name, of_tensors(self._module.state_dict().items()), str(self._dtype).removeprefix("torch."))
+        return ModelRef(
+            self._name, of_tensors(self._module.state_dict().items()), str(self._dtype).removeprefix("torch.")
+        )

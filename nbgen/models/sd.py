@@ -27,7 +27,7 @@ MOST_SIDE = 4096
 class StableDiffusion(DrivenModel):
     """A model in the layout of diffusers' StableDiffusionPipeline, driven row by row.
 
-    pipe: the pipeline; it is read and never changed
+    pipe: a pipeline, or `Parts`; it is read and never changed
     ref: which weights these are, or None to take a checksum over the tensors, again before every run
     """
 
@@ -74,7 +74,12 @@ class StableDiffusion(DrivenModel):
         side = self._pipe.unet.config.sample_size or 64
         height, width = (side, side) if isinstance(side, int) else side
         own = _sampling_of(self._pipe.scheduler)
-        return {**own, "guidance": 7.5, "size": (width * self._scale, height * self._scale), **self._given_defaults}
+        return {
+            **own,
+            "guidance": 7.5,
+            "size": (width * self._scale, height * self._scale),
+            **self._given_defaults,
+        }
 
     def check(self, recipe: Recipe) -> Recipe:
         assert recipe.size is not None
@@ -91,7 +96,10 @@ class StableDiffusion(DrivenModel):
             if note:
                 found.append(note)
             if cut:
-                found.append(f"The prompt is longer than the {self._positions()} tokens this model reads; it never sees: {cut!r:.200}.")
+                found.append(
+                    f"The prompt is longer than the {self._positions()} tokens this model reads; "
+                    f"it never sees: {cut!r:.200}."
+                )
         return tuple(found)
 
     def latent_shape(self, recipe: Recipe) -> tuple[int, ...]:
@@ -102,12 +110,18 @@ class StableDiffusion(DrivenModel):
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
         extra = self._guidance_embedding(recipe)
         positive = conditioning(recipe.prompt or "", self._encode, self._encodings)
-        negative = conditioning(recipe.negative or "", self._encode, self._encodings) if is_guided(recipe) else positive
+        negative = (
+            conditioning(recipe.negative or "", self._encode, self._encodings)
+            if is_guided(recipe)
+            else positive
+        )
         if extra is None:
             return positive, negative
         return _with(positive, recipe.guidance, extra), _with(negative, recipe.guidance, extra)
 
-    def forward(self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+    def forward(
+        self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
+    ) -> Tensor:
         def rows(key: str) -> Tensor:
             stacked = torch.stack([each.tensors[key] for each in conditionings])
             return stacked.to(self.device, self._dtype)
@@ -120,7 +134,9 @@ class StableDiffusion(DrivenModel):
     def decode(self, latents: Tensor) -> np.ndarray:
         vae = self._pipe.vae
         with torch.no_grad():
-            decoded = vae.decode(latents.to(vae.device, vae.dtype) / vae.config.scaling_factor, return_dict=False)[0]
+            decoded = vae.decode(
+                latents.to(vae.device, vae.dtype) / vae.config.scaling_factor, return_dict=False
+            )[0]
         # Rounded as diffusers' VaeImageProcessor does, so that the same latents are the same bytes.
         pixels = (decoded.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
         return (pixels * 255).round().astype(np.uint8)
@@ -129,9 +145,17 @@ class StableDiffusion(DrivenModel):
         """(tokens, width): the text encoder's last hidden states, padded to its full length."""
         tokenizer, encoder = self._pipe.tokenizer, self._pipe.text_encoder
         read = tokenizer(
-            prompt or "", padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+            prompt or "",
+            padding="max_length",
+            max_length=tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
         )
-        mask = read.attention_mask.to(encoder.device) if getattr(encoder.config, "use_attention_mask", False) else None
+        mask = (
+            read.attention_mask.to(encoder.device)
+            if getattr(encoder.config, "use_attention_mask", False)
+            else None
+        )
         with torch.no_grad():
             return {"words": encoder(read.input_ids.to(encoder.device), attention_mask=mask)[0][0]}
 
@@ -140,8 +164,11 @@ class StableDiffusion(DrivenModel):
         width = self._pipe.unet.config.time_cond_proj_dim
         if width is None:
             return None
+        from diffusers import StableDiffusionPipeline
+
         scale = torch.tensor([(recipe.guidance or 1.0) - 1])
-        return self._pipe.get_guidance_scale_embedding(scale, embedding_dim=width)[0]
+        embed: Any = StableDiffusionPipeline.get_guidance_scale_embedding
+        return embed(None, scale, embedding_dim=width)[0]
 
     def _positions(self) -> int:
         return int(self._pipe.tokenizer.model_max_length)
@@ -159,7 +186,9 @@ class StableDiffusion(DrivenModel):
         return 2 ** (len(self._pipe.unet.config.block_out_channels) - 1)
 
     def _checksum(self) -> ModelRef:
-        config = {key: str(value) for key, value in self._pipe.scheduler.config.items() if not key.startswith("_")}
+        config = {
+            key: str(value) for key, value in self._pipe.scheduler.config.items() if not key.startswith("_")
+        }
         return ModelRef(self._name, of_tensors(self._tensors(), config), _dtype_name(self._dtype))
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -186,6 +215,13 @@ def _sampling_of(scheduler: Any) -> dict[str, Any]:
     stochastic = config.get("algorithm_type") == "sde-dpmsolver++"
     for sampler in BY_NAME.values():
         if sampler.scheduler == type(scheduler).__name__ and ("sde" in sampler.name) == stochastic:
-            curve = next((name for name in sampler.curves if config.get(f"use_{name}_sigmas") or config.get(f"use_{name}_lambdas")), None)
+            curve = next(
+                (
+                    name
+                    for name in sampler.curves
+                    if config.get(f"use_{name}_sigmas") or config.get(f"use_{name}_lambdas")
+                ),
+                None,
+            )
             return {"sampler": sampler.name, "schedule": curve, "steps": 8 if sampler.distilled else 30}
     return {"sampler": "dpm++2m", "steps": 25}

@@ -39,7 +39,9 @@ class Encodings:
         self._bytes = 0
 
 
-def conditioning(prompt: str | Mix | None, encode: Callable[[str | None], dict[str, Tensor]], kept: Encodings) -> Conditioning:
+def conditioning(
+    prompt: str | Mix | None, encode: Callable[[str | None], dict[str, Tensor]], kept: Encodings
+) -> Conditioning:
     """What a prompt, or a mixture of prompts, conditions on; a mixture is Σ wᵢ·eᵢ of its parts' encodings."""
     if not isinstance(prompt, Mix):
         return Conditioning(prompt, kept.get(prompt, lambda: encode(prompt)))

@@ -7,12 +7,18 @@ from typing import Any
 import diffusers
 import torch
 
-CURVES = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigmas", "beta": "use_beta_sigmas", "lu": "use_lu_lambdas"}
+CURVES = {
+    "karras": "use_karras_sigmas",
+    "exponential": "use_exponential_sigmas",
+    "beta": "use_beta_sigmas",
+    "lu": "use_lu_lambdas",
+}
 
 
 def stock_latents(
     pipe: Any, scheduler: str, prompt: str, seed: int, steps: int, guidance: float, schedule: str | None = None,
-    size: tuple[int, int] | None = None, negative: str | None = None, options: dict[str, Any] | None = None, **more: Any,
+    size: tuple[int, int] | None = None, negative: str | None = None, options: dict[str, Any] | None = None,
+    **more: Any,
 ) -> torch.Tensor:  # fmt: skip
     """Latents (1, channels, height, width) of the stock pipeline with the named scheduler; `pipe` is left as it was."""
     changes = dict(options or {})
@@ -28,7 +34,8 @@ def stock_latents(
     try:
         with torch.no_grad():
             return pipe(
-                prompt, negative_prompt=negative, num_inference_steps=steps, guidance_scale=guidance, width=width, height=height,
+                prompt, negative_prompt=negative, num_inference_steps=steps, guidance_scale=guidance,
+                width=width, height=height,
                 generator=torch.Generator().manual_seed(seed), output_type="latent", **more,
             ).images  # fmt: skip
     finally:

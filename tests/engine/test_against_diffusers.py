@@ -29,9 +29,13 @@ def latents(model, recipes, **options) -> list[torch.Tensor]:
     return [each.latent[None] for each in made]
 
 
-@pytest.mark.parametrize(("sampler", "schedule"), CASES, ids=[f"{s.name}-{schedule or 'own'}" for s, schedule in CASES])
+@pytest.mark.parametrize(
+    ("sampler", "schedule"), CASES, ids=[f"{s.name}-{schedule or 'own'}" for s, schedule in CASES]
+)
 def test_sampler_matches_the_stock_pipeline(model, sampler: Sampler, schedule: str | None) -> None:
-    recipe = model.resolve(prompt="a cat", seed=11, sampler=sampler.name, schedule=schedule, steps=STEPS, guidance=3.0)
+    recipe = model.resolve(
+        prompt="a cat", seed=11, sampler=sampler.name, schedule=schedule, steps=STEPS, guidance=3.0
+    )
     eta = {"eta": 0.3} if sampler.name == "tcd" else {}  # TCD's own default; the pipeline's is DDIM's
     expected = stock_latents(
         model._pipe, sampler.scheduler, "a cat", 11, STEPS, 3.0, schedule, options=dict(sampler.fixed), **eta
