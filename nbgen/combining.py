@@ -263,7 +263,6 @@ def _resolve(
     said = {}
     for sentence, met in errors.items():
         found = places[sentence]
-        everywhere = len(found) == len(cells)
         first = grid.describe(found[0])
         if len(found) < len(cells) and first:
             sentence += f" ({_count(len(found), 'cell')}, the first at {first})"
