@@ -1,0 +1,51 @@
+"""Do the README's lines and the scripts in examples/ still run? With mini, and with a tiny model for the large ones."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import nbgen
+from nbgen.testing import tiny_sd_pipeline
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "examples" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sd_turbo_grid(tmp_path: Path) -> None:
+    pictures = script("sd_turbo_grid").draw(tiny_sd_pipeline(), tmp_path / "sheet", size=(32, 32))
+    assert len(pictures) == 16
+    assert {(picture.recipe.steps, picture.recipe.guidance) for picture in pictures} == {(2, 1.0)}
+    assert len(list((tmp_path / "sheet").glob("*.png"))) == 17
+    with Image.open(tmp_path / "sheet" / "sheet.png") as sheet:
+        assert sheet.width > 4 * 32
+
+
+def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    lines = re.search(r"## Five lines\s+```python\n(.*?)```", text, re.DOTALL)
+    assert lines is not None
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(lines[1], names)
+    assert len(names["pictures"]) == 4
+    assert nbgen.read(tmp_path / "apple.png").recipe.prompt == "a red apple on a blue background"
+
+
+def test_what_the_readme_points_to_exists() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (REPOSITORY / target).exists(), f"{name} points to {target}, which does not exist."
