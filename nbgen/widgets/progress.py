@@ -1,0 +1,63 @@
+"""Progress beside the running cell of a JupyterLab notebook: how is it shown without ever being an output?
+
+What a cell displays stays in the notebook file: JupyterLab keeps the output of a widget that was closed, empty
+but there, and "widget model not found" greets the next reader. So this widget is never displayed. Its model
+alone is opened; the page's script finds the cell by the id that the front end sent along with the code, and
+hangs a strip beneath it. Where there is no such id or no such page (VS Code, Colab, nbconvert), nothing shows.
+
+Its Stop button interrupts the kernel, as the notebook's own does. A widget message would not do: ipykernel 7.4
+hands it to the shell that last wrote to the widget, which is the one that is busy with the cell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..jobs import Job
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class CellProgress(anywidget.AnyWidget):
+    """A bar, the calls done, the pictures finished, the time left, and a button that interrupts."""
+
+    _esm = _STATIC / "progress.js"
+    _css = _STATIC / "progress.css"
+
+    cell = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, job: Job, cell: str) -> None:
+        self._job = job
+        super().__init__(cell=cell, state=state_of(job))
+
+    def update(self) -> None:
+        """Send what has changed; called from the main thread only."""
+        self.state = state_of(self._job)
+
+
+def beside_cell(job: Job, shell: Any) -> CellProgress | None:
+    """The job's progress beside the cell that `shell` runs, or None where the front end does not name its cells."""
+    cell = shell.kernel.get_parent().get("metadata", {}).get("cellId")
+    return CellProgress(job, cell) if isinstance(cell, str) else None
+
+
+def state_of(job: Job) -> dict[str, Any]:
+    """What the page draws: a fraction from 0 to 1 (None before the first call) and words."""
+    done, total = job.calls
+    words = [
+        job.so_far if job.total else "",
+        f"{done} of {total} calls" if total else "preparing",
+        job.time_left,
+    ]
+    if job.stopping():
+        words = [job.so_far, "stopping"]
+    return {
+        "fraction": min(1.0, done / total) if total else None,
+        "words": [part for part in words if part],
+        "stopping": job.stopping(),
+    }

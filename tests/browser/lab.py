@@ -1,0 +1,231 @@
+"""A real JupyterLab in a real browser, driven from Python: how do notebooks behave for the people who open them?
+
+`Lab` is the server, on 127.0.0.1 with folders of its own; `Notebook` is one notebook open in a page. JupyterLab's
+own test helper (`jupyterlab.galata`) removes the token and puts `window.jupyterapp` into the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlparse
+
+import nbformat
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
+
+CONFIGURATION = """
+from jupyterlab.galata import configure_jupyter_server
+configure_jupyter_server(c)
+c.ServerApp.ip = "127.0.0.1"
+c.ServerApp.port = {port}
+c.ServerApp.root_dir = {root!r}
+c.LabApp.workspaces_dir = {workspaces!r}
+c.LabApp.extension_manager = "readonly"
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.news_url = None
+"""
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1", ""}
+
+# What a page may complain of that no notebook caused, each with its reason.
+HARMLESS = (
+    "ResizeObserver loop",  # the browser's own notice that it lays out once more
+    "Failed to load resource: the server responded with a status of 404",  # workspaces and favicons not there yet
+)
+
+
+class Lab:
+    """A JupyterLab server in a temporary folder. Use it as a context manager."""
+
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.root = folder / "notebooks"
+        self.port = _free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._environment = environment or {}
+
+    def __enter__(self) -> Lab:
+        for name in ("notebooks", "home", "config", "data", "runtime", "workspaces", "ipython", "store"):
+            (self.folder / name).mkdir(parents=True)
+        configuration = self.folder / "config" / "jupyter_server_config.py"
+        configuration.write_text(
+            CONFIGURATION.format(
+                port=self.port, root=str(self.root), workspaces=str(self.folder / "workspaces")
+            )
+        )
+        environment = {
+            **os.environ,
+            "HOME": str(self.folder / "home"),
+            "JUPYTER_CONFIG_DIR": str(self.folder / "config"),
+            "JUPYTER_DATA_DIR": str(self.folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.folder / "runtime"),
+            "IPYTHONDIR": str(self.folder / "ipython"),
+            "JUPYTERLAB_GALATA_ROOT_DIR": str(self.root),
+            "NBGEN_STORE": str(self.folder / "store"),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]).rstrip(
+                os.pathsep
+            ),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            **self._environment,
+        }
+        environment.pop("NBGEN_PROGRESS", None)
+        # Nobody answers the question whether JupyterLab's news may be fetched.
+        settings = self.folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text(
+            '{"fetchNews": "false", "checkForUpdates": false}'
+        )
+        self._log = open(self.folder / "server.log", "wb")
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--config={configuration}"],
+            env=environment,
+            cwd=self.root,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._server.terminate()
+        try:
+            self._server.wait(10)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+        self._log.close()
+
+    def _wait_until_it_answers(self, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._server.poll() is None:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                with urllib.request.urlopen(f"{self.address}/api/status", timeout=2):
+                    return
+            time.sleep(0.2)
+        raise RuntimeError("JupyterLab did not start:\n" + (self.folder / "server.log").read_text()[-2000:])
+
+    def write(self, name: str, cells: Sequence[str]) -> Path:
+        """A notebook file with these code cells, in the server's folder."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell, id=f"cell-{number}") for number, cell in enumerate(cells)],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        path = self.root / name
+        nbformat.write(notebook, path)
+        return path
+
+    @contextlib.contextmanager
+    def open(
+        self, browser: Browser, path: Path, *, width: int = 1280, height: int = 900
+    ) -> Iterator[Notebook]:
+        """The notebook at `path` in a page of its own, its kernel ready."""
+        with contextlib.closing(browser.new_context(viewport={"width": width, "height": height})) as context:
+            notebook = Notebook(self, context.new_page(), path)
+            notebook.start()
+            try:
+                yield notebook
+            finally:
+                notebook.stop()
+
+
+class Notebook:
+    """One notebook in a page of JupyterLab."""
+
+    def __init__(self, lab: Lab, page: Page, path: Path) -> None:
+        self.lab, self.page, self.path = lab, page, path
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(known in message.text for known in HARMLESS):
+            self.complaints.append(message.text)
+
+    def _on_request(self, request: Request) -> None:
+        url = urlparse(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname not in LOOPBACK:
+            self.strangers.append(request.url)
+
+    def start(self) -> None:
+        relative = quote(self.path.relative_to(self.lab.root).as_posix())
+        self.page.goto(f"{self.lab.address}/lab/workspaces/{self.path.stem}/tree/{relative}")
+        self.page.wait_for_function(
+            "window.jupyterapp && window.jupyterapp.shell.currentWidget?.context?.isReady", timeout=60_000
+        )
+        self.page.evaluate("() => { window.notebook = window.jupyterapp.shell.currentWidget; }")
+        self.wait_until_idle()
+
+    def stop(self) -> None:
+        with contextlib.suppress(Exception):
+            self.page.evaluate("() => window.notebook.sessionContext.shutdown()")
+
+    def command(self, name: str, *, wait: bool = True, **arguments: Any) -> None:
+        """Run one of JupyterLab's own commands, as its menus do. `wait=False` returns while it runs."""
+        run = "([name, args]) => window.jupyterapp.commands.execute(name, args)"
+        started = "([name, args]) => { window.jupyterapp.commands.execute(name, args); }"
+        self.page.evaluate(run if wait else started, [name, arguments])
+
+    def run_all(self, *, wait: bool = True) -> None:
+        self.command("notebook:run-all-cells", wait=wait)
+        if wait:
+            self.wait_until_idle()
+
+    def restart_and_run_all(self) -> None:
+        self.command("notebook:restart-run-all", wait=False)
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.wait_for_timeout(
+            500
+        )  # until the old kernel is gone: its last "idle" is not the one waited for
+        self.wait_until_idle()
+
+    def interrupt(self) -> None:
+        self.command("notebook:interrupt-kernel")
+
+    def wait_until_idle(self, seconds: float = 60) -> None:
+        """Until the kernel is idle and no cell of the notebook still waits for it."""
+        self.page.wait_for_function(
+            """() => window.notebook.sessionContext.session?.kernel?.status === "idle"
+                  && [...window.notebook.content.widgets].every(
+                       cell => cell.model.type !== "code" || cell.model.executionState === "idle")""",
+            timeout=seconds * 1000,
+        )
+
+    def save(self) -> nbformat.NotebookNode:
+        """Save as a person does, and read the file back."""
+        self.command("docmanager:save")
+        return nbformat.read(self.path, as_version=4)
+
+    def outputs(self) -> list[list[dict[str, Any]]]:
+        """The outputs of each code cell in the saved file."""
+        return [cell.outputs for cell in self.save().cells if cell.cell_type == "code"]
+
+    def see(self, name: str) -> Path:
+        """A screenshot of the page as it is, beside the server's files (never in the repository)."""
+        path = self.lab.folder / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

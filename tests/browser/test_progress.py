@@ -1,0 +1,171 @@
+"""Work under way in a real JupyterLab: seen while it runs, and nothing of it in the saved notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .conftest import Open
+from .lab import Lab, Notebook
+
+STRIP = ".nbgen-progress"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+START = "import nbgen, slow"
+
+
+def wait_for_strip(notebook: Notebook, cell: int) -> None:
+    """Until the progress strip hangs beneath that cell, and nowhere else."""
+    notebook.page.wait_for_function(
+        """([strip, cell]) => {
+            const found = [...document.querySelectorAll(strip)];
+            return found.length === 1 && found[0].closest(".jp-Cell").dataset.windowedListIndex === String(cell);
+        }""",
+        arg=[STRIP, cell],
+        timeout=20_000,
+    )
+
+
+def described(output: dict[str, Any]) -> str:
+    """An output in a few words, pictures by their kinds."""
+    if output["output_type"] == "stream":
+        return output["text"]
+    if output["output_type"] == "error":
+        return f"{output['ename']}: {output['evalue']}"
+    return " ".join(sorted(output["data"]))
+
+
+def saved(notebook: Notebook) -> list[list[str]]:
+    return [[described(output) for output in outputs] for outputs in notebook.outputs()]
+
+
+def test_progress_is_seen_beneath_its_cell_and_leaves_nothing(open_notebook: Open) -> None:
+    cells = [
+        START,
+        "print('before')\npictures = slow.make(3)\nprint('after')",
+        "slow.make(3)",
+        "for n in (3, 4):\n    print(n)\n    display(slow.make(n))",
+    ]
+    with open_notebook("leaves-nothing", cells) as notebook:
+        notebook.run_all(wait=False)
+        for cell in (1, 2, 3):
+            wait_for_strip(notebook, cell)
+            notebook.page.wait_for_function(
+                f"document.querySelector('{STRIP}').textContent.includes('pictures ·')"
+            )
+            middle = notebook.path.with_suffix(".middle")
+            notebook.save()
+            middle.write_bytes(notebook.path.read_bytes())
+            assert "widget" not in middle.read_text()
+        notebook.wait_until_idle()
+        assert notebook.page.locator(STRIP).count() == 0
+        picture = "image/png text/plain"
+        assert saved(notebook) == [
+            [],
+            ["before\nafter\n3 pictures made; `pictures` shows them.\n"],
+            [picture],
+            ["3\n", picture, "4\n", picture],
+        ]
+        assert WIDGET not in notebook.path.read_text()
+        assert "widgets" not in notebook.save().metadata
+
+
+def test_a_second_run_gives_the_same_outputs(open_notebook: Open) -> None:
+    cells = [START, "slow.make(2)", "pictures = slow.make(2)", "slow.make(1)[0]", "nbgen.last"]
+    with open_notebook("twice", cells) as notebook:
+        notebook.run_all()
+        first = notebook.outputs()
+        notebook.restart_and_run_all()
+        assert notebook.outputs() == first
+        assert first[1] and first[2] and first[3] and first[4]
+
+
+def test_an_interrupt_shows_what_is_finished_and_stops_the_rest(open_notebook: Open) -> None:
+    cells = [START, "slow.make(40)", "print('not reached')"]
+    with open_notebook("interrupted", cells) as notebook:
+        notebook.run_all(wait=False)
+        wait_for_strip(notebook, 1)
+        notebook.page.wait_for_function(
+            f"/^2 of|Stop2 of/.test(document.querySelector('{STRIP}').textContent)"
+        )
+        notebook.interrupt()
+        notebook.wait_until_idle()
+        assert notebook.page.locator(STRIP).count() == 0
+        _, interrupted, unreached = saved(notebook)
+        count = int(interrupted[1].split()[3])
+        assert 2 <= count < 40
+        assert interrupted == [
+            "image/png text/plain",
+            f"KeyboardInterrupt: stopped after {count} of 40 pictures; nbgen.last has them.",
+        ]
+        assert unreached == []
+        assert len(notebook.outputs()[1][1]["traceback"]) == 1
+
+
+def test_the_stop_button_works_while_the_cell_runs(open_notebook: Open) -> None:
+    cells = [START, "slow.make(40)", "print('not reached')"]
+    with open_notebook("stopped", cells) as notebook:
+        notebook.run_all(wait=False)
+        wait_for_strip(notebook, 1)
+        notebook.page.wait_for_function(
+            f"document.querySelector('{STRIP}').textContent.includes('1 of 40 pictures')"
+        )
+        notebook.page.locator(f"{STRIP} button").click()
+        notebook.wait_until_idle(10)
+        assert notebook.page.locator(STRIP).count() == 0
+        _, stopped, unreached = saved(notebook)
+        assert stopped[0] == "image/png text/plain"
+        assert stopped[1].startswith("KeyboardInterrupt: stopped after ")
+        assert unreached == []
+
+
+def test_an_error_in_the_middle_keeps_its_kind_and_the_finished_pictures(open_notebook: Open) -> None:
+    cells = [
+        START,
+        "try:\n    slow.make(3, fail=True)\nexcept ValueError as error:\n    print(error)\nlen(nbgen.last)",
+    ]
+    with open_notebook("failed", cells) as notebook:
+        notebook.run_all()
+        assert saved(notebook)[1] == ["the last one fails\n", "text/plain"]
+        assert notebook.outputs()[1][1]["data"]["text/plain"] == "2"
+
+
+def test_one_line_stays_where_a_result_is_not_shown(open_notebook: Open) -> None:
+    cells = {
+        START: [],
+        "slow.make(2);": ["2 pictures made; `nbgen.last` shows them.\n"],
+        "one = slow.make(1)": ["1 picture made; `one` shows it.\n"],
+        "for n in (1, 2):\n    slow.make(n)": [
+            "3 pictures made in 2 calls; `nbgen.last` shows the latest.\n"
+        ],
+        "two = slow.make(2)\ntwo": ["image/png text/plain"],
+        "display(slow.make(2)[1])": ["image/png text/plain"],
+        "two = slow.make(2)\n1 / 0": [
+            "ZeroDivisionError: division by zero",
+            "2 pictures made; `two` shows them.\n",
+        ],
+    }
+    with open_notebook("lines", list(cells)) as notebook:
+        notebook.run_all()
+        assert saved(notebook) == list(cells.values())
+
+
+def test_with_two_notebooks_open_each_has_its_own_strip(open_notebook: Open, lab: Lab) -> None:
+    lab.write("beside.ipynb", [START, "slow.make(3)"])
+    with open_notebook("main", ["1", START, "slow.make(9)"]) as notebook:
+        notebook.command("docmanager:open", path="beside.ipynb", options={"mode": "split-right"})
+        notebook.page.wait_for_selector(".jp-NotebookPanel >> nth=1")
+        notebook.command("docmanager:open", path=notebook.path.name)
+        notebook.run_all(wait=False)
+        wait_for_strip(notebook, 2)
+        assert notebook.page.locator(f"#{notebook.page.evaluate('window.notebook.id')} {STRIP}").count() == 1
+        notebook.wait_until_idle()
+
+
+def test_a_kernel_that_goes_takes_its_strip_along(open_notebook: Open) -> None:
+    with open_notebook("dies", [START, "slow.make(40)"]) as notebook:
+        notebook.run_all(wait=False)
+        wait_for_strip(notebook, 1)
+        notebook.command("notebook:restart-kernel", wait=False)
+        notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
+        notebook.page.wait_for_selector(STRIP, state="detached", timeout=10_000)
+        assert saved(notebook)[1] == []
+        notebook.complaints.clear()  # JupyterLab's own, about messages that were on their way
