@@ -1,0 +1,140 @@
+"""How do pictures become latents and back?  The autoencoder: 3×64×64 pixels to 4×16×16 numbers.
+
+The diffusion model never sees a pixel; it works on what this one makes of them. So its sharpness is a bound
+on everything that comes later: no generated picture is crisper than a reconstruction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from PIL import Image
+
+from nbgen.training import checkpoints
+from nbgen.training.loop import autocast
+from nbgen.training.pictures import BACKGROUNDS, SIZE, World
+from nbgen.training.shards import Shards
+from nbgen.training.sheets import contact_sheet, to_pixels, to_tensor
+
+CONFIG: dict[str, Any] = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "down_block_types": ("DownEncoderBlock2D",) * 3,
+    "up_block_types": ("UpDecoderBlock2D",) * 3,
+    # Multiples of 32: in bfloat16, (32, 64, 128) runs as fast as (24, 48, 64) does in float32.
+    "block_out_channels": (32, 64, 128),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "latent_channels": 4,
+    "mid_block_add_attention": False,
+    "sample_size": SIZE,
+}
+
+KL_WEIGHT = 1e-4
+EDGE_WEIGHT = 0.5
+
+
+def batch_of_pictures(world: World, size: int, seed: int, step: int) -> np.ndarray:
+    """Training pictures of one step, uint8 (size, 64, 64, 3); the same for the same seed and step.
+
+    Three quarters are exactly what the diffusion model will be asked for. The rest are mirrored, moved, and
+    on any colour at all, so that a picture a user brings along survives the autoencoder, too.
+    """
+    draw = np.random.default_rng([seed, step])
+    objects = draw.integers(len(world.names), size=size)
+    colours = np.array(list(BACKGROUNDS.values()))[draw.integers(len(BACKGROUNDS), size=size)]
+    free = draw.random(size) < 0.25
+    colours[free] = draw.integers(0, 256, size=(int(free.sum()), 3))
+    pictures = world.compose(objects, colours)
+    for number in np.flatnonzero(free):
+        mirrored = pictures[number][:, :: draw.choice([-1, 1])]
+        pictures[number] = np.roll(mirrored, draw.integers(-6, 7, size=2), axis=(0, 1))
+    return pictures
+
+
+def edges(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences between neighbouring pixels, along rows and along columns."""
+    return pictures.diff(dim=-1), pictures.diff(dim=-2)
+
+
+def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error of pixels and, for crispness, of their differences (Mathieu et al., 1511.05440)."""
+    loss = F.l1_loss(made, wanted)
+    for ours, theirs in zip(edges(made), edges(wanted), strict=True):
+        loss = loss + EDGE_WEIGHT * F.l1_loss(ours, theirs)
+    return loss
+
+
+class AutoencoderLearner:
+    """Trains an `AutoencoderKL` on pictures of the world. A `nbgen.training.loop.Learner`."""
+
+    name = "autoencoder"
+
+    def __init__(self, world: World, device: torch.device, *, batch: int = 16, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.world, self.device, self.batch, self.seed = world, device, batch, seed
+        self.model = AutoencoderKL(**CONFIG).to(device)
+        self.parameters = list(self.model.parameters())
+        self.shards = Shards.on(device)
+        self.peak = 2e-3
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=self.peak, betas=(0.9, 0.99), weight_decay=0)
+
+    def step(self, number: int, rate: float) -> float:
+        """One step of AdamW on one batch."""
+        wanted = to_tensor(batch_of_pictures(self.world, self.batch, self.seed, number))
+        # The noise is drawn from the step's own generator, so that a resumed training repeats it.
+        noise = torch.randn(
+            (self.batch, 4, SIZE // 4, SIZE // 4), generator=torch.Generator().manual_seed(number)
+        )
+        batch = (wanted.to(self.device), noise.to(self.device))
+        loss = self.shards.backward(self.loss, batch, self.parameters)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.peak * rate
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        return loss
+
+    def loss(self, wanted: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """L1 + 0.5 edges + a little KL, of pictures (n, 3, 64, 64) and unit noise (n, 4, 16, 16)."""
+        with autocast(self.device):
+            posterior = self.model.encode(wanted).latent_dist
+            made = self.model.decode(posterior.mean + posterior.std * noise).sample
+        # Per latent number, not per picture: a weight that does not depend on the size.
+        kl = posterior.kl().mean() / noise[0].numel()
+        return reconstruction_loss(made.float(), wanted) + KL_WEIGHT * kl
+
+    def tensors(self) -> checkpoints.Tensors:
+        """Weights and moments."""
+        moments = checkpoints.optimizer_tensors(self.optimizer)
+        return checkpoints.prefixed("model", self.model.state_dict()) | checkpoints.prefixed(
+            "moments", moments
+        )
+
+    def restore(self, tensors: checkpoints.Tensors) -> None:
+        """Take up a checkpoint."""
+        self.model.load_state_dict(checkpoints.under("model", tensors))
+        checkpoints.restore_optimizer(self.optimizer, checkpoints.under("moments", tensors))
+
+    def facts(self) -> dict[str, Any]:
+        """The names of the objects, so that a checkpoint says which world it knows."""
+        return {"objects": list(self.world.names)}
+
+    def sheet(self) -> Image.Image:
+        """Sixteen pictures above, their reconstructions below."""
+        wanted = batch_of_pictures(self.world, 16, self.seed, 0)
+        made = reconstruct(self.model, wanted)
+        return contact_sheet(np.concatenate([wanted, made]), columns=16, enlarge=2)
+
+
+@torch.no_grad()
+def reconstruct(model: AutoencoderKL, pictures: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Pictures to latents (the posterior's mean, no noise) and back, uint8 (n, 64, 64, 3) both ways."""
+    made = []
+    for start in range(0, len(pictures), batch):
+        pixels = to_tensor(pictures[start : start + batch]).to(model.device)
+        made.append(to_pixels(model.decode(model.encode(pixels).latent_dist.mean).sample))
+    return np.concatenate(made)

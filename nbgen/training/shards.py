@@ -1,0 +1,55 @@
+"""How do several CPU cores share one training step?  Each takes a piece of the batch, alone, from end to end.
+
+The usual way, every operation split over all cores, makes the cores wait for each other some thousand times
+a step. Where anything else runs on the machine that is ruinous (measured on two cores: 13 pictures a second
+instead of 45; this way 30). Here they wait once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+Batch = tuple[torch.Tensor, ...]
+
+
+class Shards:
+    """Computes gradients of a mean loss over pieces of a batch, one thread a piece."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        # Each worker computes on its own core alone; the setting is the thread's own.
+        self.pool = (
+            ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) if count > 1 else None
+        )
+
+    @classmethod
+    def on(cls, device: torch.device) -> Shards:
+        """As many as fit the device: one on a GPU, one a core on a CPU, at most eight."""
+        return cls(1 if device.type != "cpu" else min(8, torch.get_num_threads()))
+
+    def backward(
+        self, loss_of: Callable[..., torch.Tensor], batch: Batch, parameters: Sequence[torch.nn.Parameter]
+    ) -> float:
+        """Set `.grad` to the gradient of the mean loss over the batch; return that loss.
+
+        `loss_of` takes pieces of the tensors in `batch`, cut along the first axis, and gives their mean loss.
+        """
+
+        def piece_of_work(piece: Batch) -> tuple[float, tuple[torch.Tensor, ...]]:
+            loss = loss_of(*piece)
+            # Not loss.backward(): two threads adding into the same .grad would lose some of it.
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            return float(loss.detach()), gradients
+
+        pieces = list(zip(*(tensor.chunk(self.count) for tensor in batch), strict=True))
+        shares = [len(piece[0]) / len(batch[0]) for piece in pieces]
+        results = list(self.pool.map(piece_of_work, pieces)) if self.pool else [piece_of_work(pieces[0])]
+        total = [torch.zeros_like(parameter) for parameter in parameters]
+        for share, (_, gradients) in zip(shares, results, strict=True):
+            torch._foreach_add_(total, gradients, alpha=share)
+        for parameter, gradient in zip(parameters, total, strict=True):
+            parameter.grad = gradient
+        return sum(share * loss for share, (loss, _) in zip(shares, results, strict=True))

@@ -1,0 +1,119 @@
+import math
+import warnings
+from functools import partial
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from nbgen.training import checkpoints
+from nbgen.training.autoencoder import AutoencoderLearner
+from nbgen.training.denoiser import DenoiserLearner
+from nbgen.training.export import export, load_autoencoder, size_of
+from nbgen.training.loop import Budget, learning_rate, train
+from nbgen.training.shards import Shards
+
+CPU = torch.device("cpu")
+
+
+train = partial(train, sheet_every=math.inf, say=lambda line: None)
+
+
+def make_learner(name, world, autoencoder):
+    if name == "autoencoder":
+        return AutoencoderLearner(world, CPU, batch=2)
+    return DenoiserLearner(world, autoencoder, CPU, batch=4)
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory):
+    """A folder with both checkpoints after a few steps: nothing learned, everything in place."""
+    folder = tmp_path_factory.mktemp("runs") / "mini"
+    train(AutoencoderLearner(world, CPU, batch=2), Budget(steps=2), folder)
+    autoencoder = load_autoencoder(folder / "autoencoder.safetensors")
+    train(DenoiserLearner(world, autoencoder, CPU, batch=4), Budget(steps=2), folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "denoiser"])
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(name, world, trained, tmp_path):
+    autoencoder = load_autoencoder(trained / "autoencoder.safetensors")
+    budget = Budget(steps=8)
+    straight = train(make_learner(name, world, autoencoder), budget, tmp_path / "straight")
+
+    learner = make_learner(name, world, autoencoder)
+    take_step = learner.step
+
+    def interrupted(number, rate):
+        if number == 4:
+            raise KeyboardInterrupt
+        return take_step(number, rate)
+
+    learner.step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        train(learner, budget, tmp_path / "halved", every=0)
+    halved = train(make_learner(name, world, autoencoder), budget, tmp_path / "halved")
+
+    ours, facts = checkpoints.load(halved)
+    theirs, _ = checkpoints.load(straight)
+    assert facts["step"] == 8
+    assert ours.keys() == theirs.keys()
+    for key in ours:
+        torch.testing.assert_close(ours[key], theirs[key], rtol=1e-4, atol=1e-5)
+
+
+def test_training_lowers_the_loss(world):
+    learner = AutoencoderLearner(world, CPU, batch=4)
+    losses = [learner.step(number, 0.5) for number in range(12)]
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+
+
+def test_shards_give_the_gradient_of_the_whole_batch():
+    """Oracle: torch's own backward."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(5, 3)
+    batch = (torch.randn(7, 5), torch.randn(7, 3))
+
+    def loss_of(x, y):
+        return (layer(x) - y).square().mean()
+
+    loss_of(*batch).backward()
+    wanted = [parameter.grad.clone() for parameter in layer.parameters()]
+    loss = Shards(3).backward(loss_of, batch, list(layer.parameters()))
+    assert loss == pytest.approx(loss_of(*batch).item(), rel=1e-5)
+    for parameter, gradient in zip(layer.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_the_learning_rate_follows_the_budget():
+    assert learning_rate(0, 0.0) == pytest.approx(0.01)
+    assert learning_rate(500, 0.5) == 1
+    assert learning_rate(500, 0.8) == pytest.approx(0.5)
+    assert learning_rate(10**6, 1.0) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("text", ["", "90", "soon", "-3m", "5 weeks"])
+def test_a_budget_that_cannot_be_read_says_how_one_is_written(text):
+    with pytest.raises(ValueError, match="90m"):
+        Budget.parse(text)
+
+
+def test_the_stock_pipeline_loads_an_export_without_a_warning(world, trained, tmp_path):
+    export(trained, tmp_path / "mini", world)
+    export(trained, tmp_path / "mini", world)  # replacing works, too
+    assert [path.name for path in tmp_path.iterdir()] == ["mini"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "mini")
+    pipeline.set_progress_bar_config(disable=True)
+    tensors, facts = checkpoints.load(trained / "denoiser.safetensors")
+    assert pipeline.vae.config.scaling_factor == facts["scaling_factor"]
+    assert pipeline.unet.dtype == pipeline.text_encoder.dtype == torch.float32
+    ours = checkpoints.under("average.unet", tensors)
+    for name, weight in pipeline.unet.state_dict().items():
+        torch.testing.assert_close(weight, ours[name].half().float())
+    picture = pipeline("a rocket", num_inference_steps=2, generator=torch.Generator().manual_seed(0)).images[
+        0
+    ]
+    assert picture.size == (64, 64)
+    assert size_of(tmp_path / "mini") < 40e6
