@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Any
 
 _results: list[Any] = []
@@ -48,7 +48,7 @@ def shown(result: Any) -> None:
 
 def line(results: list[Any], names: dict[str, Any]) -> str:
     """The line for these undisplayed results; `names` are the variables that they may be found under."""
-    count = sum(len(_identities(result)) for result in results)
+    count = sum(len(result) if isinstance(result, Sized) else 1 for result in results)
     pictures = f"{count} picture{'' if count == 1 else 's'} made"
     if len(results) > 1:
         return f"{pictures} in {len(results)} calls; `nbgen.last` shows the latest."

@@ -1,0 +1,70 @@
+"""The progress widget: what it sends, and where it declines to appear."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nbgen.jobs import Job
+from nbgen.picture import Picture
+from nbgen.widgets.progress import CellProgress, beside_cell, state_of
+
+
+class Recording(CellProgress):
+    """Keeps what would go to the page."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.sent: list[dict[str, Any]] = []
+        super().__init__(*arguments)
+
+    def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
+        self.sent.append(msg["state"])
+
+
+def shell(**metadata: Any) -> Any:
+    return SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: {"metadata": metadata}))
+
+
+def test_states_are_fractions_and_words() -> None:
+    now = [0.0]
+    job = Job(4, clock=lambda: now[0])
+    assert state_of(job) == {"fraction": None, "words": ["0 of 4 pictures", "preparing"], "stopping": False}
+    job.tick(0, 40)
+    now[0] = 10.0
+    job.tick(10, 40)
+    job.picture(0, Picture(np.zeros((4, 4, 3), np.uint8)))
+    assert state_of(job) == {
+        "fraction": 0.25,
+        "words": ["1 of 4 pictures", "10 of 40 calls", "30 s left"],
+        "stopping": False,
+    }
+    job.stop()
+    assert state_of(job)["words"] == ["1 of 4 pictures", "stopping"]
+
+
+def test_only_what_changed_is_sent() -> None:
+    job = Job(2)
+    widget = Recording(job, "cell-7")
+    widget.sent.clear()  # what opened it
+    widget.update()
+    assert widget.sent == []
+    job.tick(1, 2)
+    widget.update()
+    assert [sorted(state) for state in widget.sent] == [["state"]]
+    assert widget.sent[0]["state"]["fraction"] == 0.5
+    widget.close()
+
+
+@pytest.mark.parametrize("metadata", [{}, {"cellId": None}])
+def test_a_front_end_that_does_not_name_its_cells_gets_none(metadata: dict[str, Any]) -> None:
+    assert beside_cell(Job(), shell(**metadata)) is None
+
+
+def test_the_widget_knows_its_cell_and_has_nothing_that_displays_by_itself() -> None:
+    widget = beside_cell(Job(1), shell(cellId="abc"))
+    assert widget is not None and widget.cell == "abc"
+    assert "initialize" in widget._esm and "render" not in widget._esm
+    widget.close()
