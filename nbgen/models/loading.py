@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-import weakref
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from .vocabulary import Vocabulary
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _loaded: dict[Hashable, Model] = {}
-_of_pipelines: weakref.WeakKeyDictionary[Any, Model] = weakref.WeakKeyDictionary()
+_KEPT_ON = "_nbgen_model"
+"""The attribute under which a pipeline keeps its Model, so that both live, and go, together."""
 _lock = threading.RLock()
 
 
@@ -66,9 +67,11 @@ def load(
 
 def find(ref: ModelRef) -> Model:
     """The loaded model with these weights, or the shipped one; ModelError where neither is it."""
-    for model in list(alive):
-        if model.ref.fingerprint == ref.fingerprint and model.ref.dtype == ref.dtype:
-            return model
+    same = [
+        model for model in alive if model.ref.fingerprint == ref.fingerprint and model.ref.dtype == ref.dtype
+    ]
+    if same:
+        return next((model for model in same if model.ref.name == ref.name), same[0])
     if ref.name in EMBEDDED:
         model = load(ref.name)
         if model.ref.fingerprint == ref.fingerprint:
@@ -127,8 +130,9 @@ def _from_place(
 
 
 def _from_pipeline(pipe: Any, rows: int | None) -> Model:
-    if pipe in _of_pipelines:
-        return _of_pipelines[pipe]
+    known = getattr(pipe, _KEPT_ON, None)
+    if isinstance(known, Model):
+        return known
     missing = [
         part
         for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
@@ -144,7 +148,8 @@ def _from_pipeline(pipe: Any, rows: int | None) -> Model:
             f"this nbgen drives StableDiffusionPipeline models; {type(pipe).__name__} is of another family."
         )
     model = StableDiffusion(pipe, name=type(pipe).__name__, rows=rows)
-    _of_pipelines[pipe] = model
+    with contextlib.suppress(AttributeError):  # an object without room for it is wrapped anew each time
+        setattr(pipe, _KEPT_ON, model)
     return model
 
 
