@@ -53,7 +53,7 @@ def open_image(source: Source, *, text: bool = True) -> Image.Image:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """A new RGB image: turned as its EXIF says, 16 bits brought to 8, transparency laid on white."""
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode.startswith(("I", "F")):
         wide = np.asarray(image, dtype=np.float64)
         image = Image.fromarray((np.clip(wide / 257, 0, 255) + 0.5).astype(np.uint8))
@@ -130,6 +130,13 @@ def kind_of(path: Path) -> str:
         known = did_you_mean(suffix, KINDS) if suffix else f"known are: {', '.join(KINDS)}."
         raise PictureFileError(f"a picture file's name ends in its kind, and {path.name!r} does not: {known}")
     return KINDS[suffix]
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF turns nothing, in whichever of many ways its reader says so
+        return image
 
 
 def _content(source: Source) -> tuple[str, bytes]:

@@ -40,6 +40,10 @@ class ModelRef:
     dtype: str = "float32"
     quantisation: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("name", "fingerprint"):
+            object.__setattr__(self, name, _text(f"a model's {name}", getattr(self, name)))
+
     def to_plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint, "dtype": self.dtype}
         if self.quantisation is not None:
@@ -48,10 +52,19 @@ class ModelRef:
 
     @classmethod
     def from_plain(cls, plain: Any) -> ModelRef:
-        if not isinstance(plain, Mapping) or not set(plain) <= {"name", "fingerprint", "dtype", "quantisation"}:
-            raise RecipeError(f"a recipe's model must be an object with name, fingerprint and dtype, not {plain!r:.80}.")
+        if not isinstance(plain, Mapping) or not set(plain) <= {
+            "name",
+            "fingerprint",
+            "dtype",
+            "quantisation",
+        }:
+            raise RecipeError(
+                f"a recipe's model must be an object with name, fingerprint and dtype, not {plain!r:.80}."
+            )
         values = {key: value for key, value in plain.items() if value is not None}
-        if not all(isinstance(value, str) for value in values.values()) or not {"name", "fingerprint"} <= set(values):
+        if not all(isinstance(value, str) for value in values.values()) or not {"name", "fingerprint"} <= set(
+            values
+        ):
             raise RecipeError("a recipe's model needs a name and a fingerprint, both text.")
         return cls(**values)
 
@@ -75,6 +88,7 @@ class Mix:
         for weight, value in parts:
             if isinstance(value, bool) or not isinstance(value, (str, int)):
                 raise RecipeError(f"a Mix holds prompts (text) or seeds (whole numbers), not {value!r:.60}.")
+            value = _paired(value) if isinstance(value, str) else value
             number = _number("a Mix's weight", weight)
             merged[value] = merged.get(value, 0.0) + number
         kinds = {isinstance(value, str) for value in merged}
@@ -175,10 +189,14 @@ class Recipe:
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise RecipeError(f"a recipe's format version must be a whole number, not {version!r:.40}.")
         if version > FORMAT:
-            raise RecipeError(f"this recipe was written by a newer nbgen (format {version}, this one reads {FORMAT}): upgrade nbgen.")
+            raise RecipeError(
+                f"this recipe was written by a newer nbgen (format {version}, this one reads {FORMAT}): upgrade nbgen."
+            )
         unknown = sorted(set(values) - set(FIELDS), key=str)
         if unknown:
-            raise RecipeError(f"a recipe has no field {unknown[0]!r:.60}: {did_you_mean(str(unknown[0]), FIELDS)}")
+            raise RecipeError(
+                f"a recipe has no field {unknown[0]!r:.60}: {did_you_mean(str(unknown[0]), FIELDS)}"
+            )
         try:
             return cls(**{name: _from_plain(name, value) for name, value in values.items()})
         except RecursionError:
@@ -188,7 +206,9 @@ class Recipe:
     def from_json(cls, text: str) -> Recipe:
         """The recipe in a JSON text. Raises RecipeError where the text is malformed or oversized."""
         if len(text) > MAX_TEXT:
-            raise RecipeError(f"a recipe text has at most {MAX_TEXT:,} characters, and this one has {len(text):,}.")
+            raise RecipeError(
+                f"a recipe text has at most {MAX_TEXT:,} characters, and this one has {len(text):,}."
+            )
         try:
             plain = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -231,7 +251,9 @@ def _from_plain(name: str, value: Any) -> Any:
         return ModelRef.from_plain(value)
     if isinstance(value, Mapping) and set(value) == {"mix"}:
         parts = value["mix"]
-        if not isinstance(parts, list) or not all(isinstance(part, list) and len(part) == 2 for part in parts):
+        if not isinstance(parts, list) or not all(
+            isinstance(part, list) and len(part) == 2 for part in parts
+        ):
             raise RecipeError(f"the mix in {name} must be a list of [weight, value] pairs.")
         return Mix.of(*((weight, part) for weight, part in parts))
     return _tuples(value)
@@ -276,7 +298,19 @@ def _in_range(low: float, high: float) -> Callable[[str, Any], float]:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise RecipeError(f"{name} must be text, not {value!r:.60}.")
-    return value
+    return _paired(value)
+
+
+def _paired(text: str) -> str:
+    """The text with two halves of one character, side by side, joined: JSON reads them back as that character.
+
+    Halves that stand alone stay as they are. Without this, two texts would share a JSON form and a key.
+    """
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _words_or_mix(name: str, value: Any) -> str | Mix:
@@ -332,17 +366,30 @@ def _interval(name: str, value: Any) -> tuple[float, float]:
 
 def _options(name: str, value: Any) -> Options:
     """A dict or pairs as a tuple of pairs sorted by name, its values plain JSON data."""
-    pairs = list(value.items()) if isinstance(value, Mapping) else list(value) if isinstance(value, (tuple, list)) else None
-    if pairs is None or not all(isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+    pairs = (
+        list(value.items())
+        if isinstance(value, Mapping)
+        else list(value)
+        if isinstance(value, (tuple, list))
+        else None
+    )
+    if pairs is None or not all(
+        isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
+    ):
         raise RecipeError(f"{name} must be a dict of names and values, not {value!r:.60}.")
+    pairs = [(_paired(key), part) for key, part in pairs]
     if len({key for key, _ in pairs}) != len(pairs):
         raise RecipeError(f"{name} names the same option twice.")
-    return tuple((key, _plain_value(f"{name}[{key!r}]", part)) for key, part in sorted(pairs, key=lambda pair: pair[0]))
+    return tuple(
+        (key, _plain_value(f"{name}[{key!r}]", part)) for key, part in sorted(pairs, key=lambda pair: pair[0])
+    )
 
 
 def _plain_value(name: str, value: Any) -> Any:
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return _paired(value)
     if isinstance(value, (list, tuple)):
         return tuple(_plain_value(name, part) for part in value)
     if isinstance(value, Mapping):
