@@ -31,9 +31,9 @@ class DemoError(NbgenError):
 
 def run_demo(folder: Path) -> int:
     """Run the quickstart in a temporary store; write the page and the pictures to `folder`, say where."""
-    notebook = _read(notebooks.shipped() / notebooks.QUICKSTART)
+    notebook = read(notebooks.shipped() / notebooks.QUICKSTART)
     print(f"Running {notebooks.QUICKSTART}: {_count(notebook)} cells, a minute or two.", flush=True)
-    failure = _execute(notebook)
+    failure = execute(notebook)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         name = notebooks.QUICKSTART.removesuffix(".ipynb").lstrip("0123456789-")
@@ -64,7 +64,7 @@ def pictures(notebook: Any) -> Iterator[bytes]:
                 yield base64.b64decode(data)
 
 
-def _execute(notebook: Any) -> Exception | None:
+def execute(notebook: Any) -> Exception | None:
     """Run every cell in this Python, in an empty folder; the error of the cell that failed, if one did."""
     try:
         from jupyter_client.kernelspec import KernelSpecManager
@@ -125,7 +125,7 @@ def _count(notebook: Any) -> int:
     return sum(cell.cell_type == "code" for cell in notebook.cells)
 
 
-def _read(path: Path) -> Any:
+def read(path: Path) -> Any:
     try:
         import nbformat
     except ImportError:

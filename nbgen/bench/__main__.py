@@ -1,0 +1,86 @@
+"""`python -m nbgen.bench`: the figures that nbgen holds itself to, as one table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from typing import Any
+
+from ..show.table import Table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m nbgen.bench",
+        description="Measure nbgen beside diffusers' own pipeline, in turns, on an empty store.",
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="how often each is measured (default: 3)")
+    parser.add_argument("--steps", type=int, default=20, help="steps of each picture (default: 20)")
+    parser.add_argument("--no-quickstart", action="store_true", help="leave the quickstart's memory out")
+    options = parser.parse_args()
+    if options.repeats < 1 or options.steps < 1:
+        parser.error("--repeats and --steps must be at least 1.")
+    with tempfile.TemporaryDirectory(prefix="nbgen-bench-", ignore_cleanup_errors=True) as store:
+        os.environ.update(NBGEN_STORE=store, NBGEN_PROGRESS="none", HF_HUB_OFFLINE="1")
+        print(table(options.repeats, options.steps, quickstart=not options.no_quickstart))
+    return 0
+
+
+def table(repeats: int, steps: int, *, quickstart: bool = True) -> Table:
+    """One row a figure: what nbgen takes, what the stock pipeline takes, the ratio, and what is wanted."""
+    from . import drawing, starting
+
+    drawn = drawing.measure(repeats, steps)
+    rows: list[dict[str, Any]] = [
+        {
+            "figure": f"one picture, {steps} guided steps",
+            "nbgen": f"{drawn.alone:.2f} s",
+            "stock": f"{drawn.stock_alone:.2f} s",
+            "ratio": f"{drawn.alone_ratio:.2f}×",
+            "wanted": "≤ 1.5 s",
+        },
+        {
+            "figure": "16 mixed pictures, 8 samplers × 2 seeds",
+            "nbgen": f"{drawn.mixed:.2f} s",
+            "stock": f"{drawn.stock_mixed:.2f} s",
+            "ratio": f"{drawn.mixed_ratio:.2f}×",
+            "wanted": "≥ 2.2×",
+        },
+        {
+            "figure": "  of which inside the denoiser's forward",
+            "nbgen": f"{drawn.forward_share:.0%}",
+            "wanted": "≥ 90%",
+        },
+        {
+            "figure": "  largest difference of a pixel, in 1/255",
+            "nbgen": str(drawn.difference),
+            "wanted": "≤ 1",
+        },
+        {
+            "figure": "cold Python to the first picture",
+            "nbgen": f"{starting.first_picture_seconds(repeats):.1f} s",
+            "wanted": "≤ 15 s",
+        },
+        {
+            "figure": "import nbgen",
+            "nbgen": f"{starting.import_seconds(repeats):.3f} s",
+            "wanted": "≤ 0.5 s",
+        },
+    ]
+    peak = starting.quickstart_bytes() if quickstart else None
+    if peak is not None:
+        rows.append(
+            {
+                "figure": "resident memory of the quickstart",
+                "nbgen": f"{peak / 2**30:.2f} GiB",
+                "wanted": "≤ 1.5 GiB",
+            }
+        )
+    rows.append({"figure": f"threads: {drawn.threads}; medians of {repeats}"})
+    return Table(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

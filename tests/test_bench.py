@@ -1,0 +1,60 @@
+"""Does the benchmark measure what it says: the same work on both sides, in turns, and nothing forgotten?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from nbgen.bench import __main__ as bench
+from nbgen.bench import drawing, starting, timing
+from nbgen.cli import demo, notebooks
+from nbgen.sampling import BY_NAME
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_works_take_turns_and_change_the_order() -> None:
+    done: list[str] = []
+    taken = timing.in_turns({"a": lambda: done.append("a"), "b": lambda: done.append("b")}, 3)
+    assert "".join(done) == "abbaab"
+    assert [len(seconds) for seconds in taken.values()] == [3, 3]
+
+
+def test_a_ratio_compares_neighbours_in_time() -> None:
+    # The machine was three times slower while the second pair ran: the ratio is the same.
+    assert timing.ratio([2.0, 6.0, 2.0], [1.0, 3.0, 1.0]) == 2.0
+
+
+def test_the_stock_pipeline_is_given_the_same_samplers() -> None:
+    for name, (scheduler, options) in drawing.SAMPLERS.items():
+        assert BY_NAME[name].scheduler == scheduler
+        assert dict(BY_NAME[name].fixed) == options
+    assert len(drawing.SAMPLERS) * len(drawing.SEEDS) == 16
+
+
+def test_importing_nbgen_is_measured_without_python_itself() -> None:
+    assert 0 < starting.import_seconds(1) < 2
+
+
+def test_the_quickstart_is_measured_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    hungry = new_notebook(cells=[new_code_cell("import os; kept = os.urandom(300_000_000)")])
+    monkeypatch.setattr(notebooks, "shipped", lambda: REPOSITORY / "notebooks")
+    monkeypatch.setattr(demo, "read", lambda path: hungry)
+    peak = starting.quickstart_bytes()
+    assert peak is None or 300e6 < peak < 900e6
+
+
+def test_the_table_has_a_row_for_every_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = drawing.Drawn(1.0, 2.0, 2.0, 5.0, 15.0, 3.0, 0.95, 1, 2)
+    monkeypatch.setattr(drawing, "measure", lambda repeats, steps: drawn)
+    monkeypatch.setattr(starting, "first_picture_seconds", lambda repeats: 9.0)
+    monkeypatch.setattr(starting, "import_seconds", lambda repeats: 0.1)
+    monkeypatch.setattr(starting, "quickstart_bytes", lambda: 2**30)
+    shown = repr(bench.table(3, 20))
+    for figure in ("1.00 s", "2.00×", "15.00 s", "3.00×", "95%", "9.0 s", "0.100 s", "1.00 GiB"):
+        assert figure in shown
+    wanted = re.findall(r"[≤≥] [\d.]+", shown)
+    assert wanted == ["≤ 1.5", "≥ 2.2", "≥ 90", "≤ 1", "≤ 15", "≤ 0.5", "≤ 1.5"]
