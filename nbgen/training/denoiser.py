@@ -146,7 +146,9 @@ class DenoiserLearner:
         clean, captions = self.draw(number)
         random = torch.Generator().manual_seed(number)
         noise = torch.randn(clean.shape, generator=random)
-        timesteps = torch.randint(self.noising.config.num_train_timesteps, (self.batch,), generator=random)
+        # One timestep from each of `batch` equal stretches: every step sees all noise levels, and jitters less.
+        place = (torch.arange(self.batch) + torch.rand(self.batch, generator=random)) / self.batch
+        timesteps = (place * self.noising.config.num_train_timesteps).long()
         batch = (clean, noise, timesteps, tokenize(self.tokenizer, captions))
         on_device = tuple(tensor.to(self.device) for tensor in batch)
         loss = self.shards.backward(self.loss, on_device, self.parameters)

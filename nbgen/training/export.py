@@ -80,6 +80,17 @@ def assemble(out: Path, world: World) -> StableDiffusionPipeline:
     )
 
 
+SCHEDULER = {
+    "_class_name": "DPMSolverMultistepScheduler",
+    "_diffusers_version": "0.42.1",
+    **denoiser.NOISE_SCHEDULE,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+}
+"""scheduler_config.json. The last three are Stable Diffusion's own, for schedulers that know them."""
+
+
 def vocabulary(world: World) -> dict[str, Any]:
     """What the model can be asked for, as JSON."""
     return {
@@ -106,6 +117,11 @@ def export(out: Path, folder: Path, world: World, figures: dict[str, Any] | None
     for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         module.half()
     pipeline.save_pretrained(fresh, safe_serialization=True)
+    # Only what the model was trained with and what latents need: a scheduler of any class that is built from
+    # this file keeps its own defaults for the rest.
+    (fresh / "scheduler" / "scheduler_config.json").write_text(
+        json.dumps(SCHEDULER, indent=2) + "\n", encoding="utf-8"
+    )
     # The files are half precision to be small; whoever loads them computes in float32, a CPU's own.
     correct(fresh / "text_encoder" / "config.json", dtype="float32")
     for weights in fresh.rglob("*.safetensors"):
