@@ -58,7 +58,7 @@ class Axis:
         return None
 
     def named(self, keyword: str) -> Axis:
-        """This axis as the argument `keyword=axis`: it varies that field or, under a word that is no field, has that title."""
+        """This axis as the argument `keyword=axis`: it varies that field; any other word becomes its title."""
         if self.word is None and all(set(change) == {self.title} for change in self.changes):
             if keyword in FIELDS or self.title not in FIELDS:
                 return replace(self, changes=tuple({keyword: value} for value in self.values))
@@ -107,7 +107,8 @@ def axis(title: str, values: Mapping[str, Any] | Sequence[Any]) -> Axis:
     several = title not in _TAKE_DICTS and any(isinstance(value, Mapping) for value in own)
     if several and not all(isinstance(value, Mapping) and value for value in own):
         raise RecipeError(
-            f"each position of the axis {title!r} must be a dict of fields and values, as in dict(sampler='heun', steps=30)."
+            f"each position of the axis {title!r} must be a dict of fields and values, "
+            "as in dict(sampler='heun', steps=30)."
         )
     if several:
         return Axis(title, labels, labels, tuple(dict(value) for value in own))

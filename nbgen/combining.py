@@ -75,9 +75,10 @@ def _split(
 ) -> tuple[list[Axis], dict[str, Any]]:
     axes: list[Axis] = []
     fixed: dict[str, Any] = {}
-    written: list[tuple[str, Any]] = [("prompt", fields["prompt"])] if "prompt" in fields else []
-    written += [("", each) for each in given]  # axes without a keyword stand right after the prompt
-    written += [(name, value) for name, value in fields.items() if name != "prompt"]
+    # Axes without a keyword stand right after the prompt, which is written first.
+    prompt = [(name, value) for name, value in fields.items() if name == "prompt" == next(iter(fields))]
+    rest = [(name, value) for name, value in fields.items() if not prompt or name != "prompt"]
+    written: list[tuple[str, Any]] = [*prompt, *(("", each) for each in given), *rest]
     for name, value in written:
         if isinstance(value, Axis):
             try:
@@ -136,7 +137,8 @@ def _check_overlaps(axes: Sequence[Axis], fixed: Mapping[str, Any], problems: li
         for field in each.fields:
             if field in fixed and all(field in change for change in each.changes):
                 problems.append(
-                    f"{field}={label_of(fixed[field])} contradicts the axis {each.title!r}, which sets {field} at every position."
+                    f"{field}={label_of(fixed[field])} contradicts the axis {each.title!r}, "
+                    f"which sets {field} at every position."
                 )
 
 
@@ -209,7 +211,8 @@ def _parameters(where: Callable[..., bool], offered: Mapping[str, Any]) -> list[
             names.append(parameter.name)
         elif parameter.default is parameter.empty:
             raise RecipeError(
-                f"where= asks for {parameter.name!r}, which this comparison does not set: it sets {listed(list(offered))}."
+                f"where= asks for {parameter.name!r}, which this comparison does not set: "
+                f"it sets {listed(list(offered))}."
             )
     return names
 
@@ -234,7 +237,8 @@ def _find_reference(grid: Layout, reference: Any, problems: list[str]) -> dict[i
     if found:
         titles = [grid.axes[number].title for number in found]
         problems.append(
-            f"the reference {_named(reference)} is on several axes ({listed(titles)}): say which, as in reference=dict({titles[0]}={reference!r})."
+            f"the reference {_named(reference)} is on several axes ({listed(titles)}): "
+            f"say which, as in reference=dict({titles[0]}={reference!r})."
         )
     else:
         places = "; ".join(str(each) for each in grid.axes) or "nothing"

@@ -66,7 +66,8 @@ class Layout:
             position = self.axes[number].position(value)
             if position is None:
                 raise RecipeError(
-                    f"{label_of(value)} is not on the axis {self.axes[number].title!r}: it has {listed(self.axes[number].labels)}."
+                    f"{label_of(value)} is not on the axis {self.axes[number].title!r}: "
+                    f"it has {listed(self.axes[number].labels)}."
                 )
             found[number] = position
         return found

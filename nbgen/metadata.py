@@ -29,6 +29,7 @@ __all__ = [
     "read_text",
     "sidecar",
     "to_parameters",
+    "xmp_packet",
 ]
 
 LEVELS = ("none", "recipe", "full")
@@ -60,7 +61,7 @@ def png_info(recipe: Recipe | None, cost: Mapping[str, Any] | None = None, level
     if level == "full" and cost:
         info.add_text(COST, json.dumps(cost, sort_keys=True, ensure_ascii=True))
     info.add_text(PARAMETERS, to_parameters(recipe))  # tEXt where Latin-1 holds it: some readers know no iTXt
-    info.add_itxt(XMP, _xmp(recipe, {}))
+    info.add_itxt(XMP, xmp_packet(recipe, {}))
     return info
 
 
@@ -74,7 +75,7 @@ def sidecar(recipe: Recipe | None, cost: Mapping[str, Any] | None, level: str, k
     own = {"recipe": _recipe_text(recipe)}
     if level == "full" and cost:
         own["cost"] = json.dumps(cost, sort_keys=True, ensure_ascii=True)
-    parts = {"exif": exif.tobytes(), "xmp": _xmp(recipe, own).encode("ascii")}
+    parts = {"exif": exif.tobytes(), "xmp": xmp_packet(recipe, own).encode("ascii")}
     if kind == "JPEG" and max(len(part) for part in parts.values()) > _JPEG_SEGMENT:
         raise PictureFileError(
             'this recipe is too long for a JPEG: save a PNG or WebP, or with metadata="none".'
@@ -149,7 +150,7 @@ def _own(info: Mapping[Any, Any], chunk: str, element: str) -> str | None:
     )
 
 
-def _xmp(recipe: Recipe, own: Mapping[str, str]) -> str:
+def xmp_packet(recipe: Recipe, own: Mapping[str, str]) -> str:
     """An XMP packet (ISO 16684-1) that says what made the picture (IPTC NewsCodes, digitalsourcetype)."""
     source = "compositeWithTrainedAlgorithmicMedia" if recipe.mask is not None else "trainedAlgorithmicMedia"
     elements = "".join(f"<nbgen:{name}>{escape(text)}</nbgen:{name}>" for name, text in own.items())

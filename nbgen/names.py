@@ -84,7 +84,8 @@ def _sentence(name: str, known: Collection[str]) -> str:
         return f"there is no field {name!r}: nbgen calls it {own}" + (f", as in {hint}." if hint else ".")
     if name in FIELDS or own is not None:
         called = "" if name in FIELDS else f" (nbgen calls it {own})"
-        return f"this model has no field {name!r}{called}: it has {', '.join(field for field in FIELDS if field in known)}."
+        has = ", ".join(field for field in FIELDS if field in known)
+        return f"this model has no field {name!r}{called}: it has {has}."
     close = nearest(name, known)
     if close:
         return f"there is no field {name!r}: did you mean {' or '.join(close)}?"

@@ -50,13 +50,12 @@ def test_tuples_dicts_and_texts_are_one_value():
     assert grid.shape == () and len(grid.cells) == 1 and grid.cells[0].recipe.size == (64, 64)
 
 
-def test_prompt_comes_first_then_axes_then_keywords():
-    grid = layout(
-        axis("speed", {"draft": dict(steps=4), "final": dict(steps=30)}),
-        seed=[0, 1],
-        prompt=["a cat", "a dog"],
-    )
+def test_axes_without_a_keyword_stand_right_after_the_prompt():
+    speed = axis("speed", {"draft": dict(steps=4), "final": dict(steps=30)})
+    grid = layout(speed, prompt=["a cat", "a dog"], seed=[0, 1])
     assert [each.title for each in grid.axes] == ["prompt", "speed", "seed"]
+    grid = layout(speed, seed=[0, 1], prompt=["a cat", "a dog"])
+    assert [each.title for each in grid.axes] == ["speed", "seed", "prompt"]
 
 
 def test_swapped_words_reach_the_prompt_and_chain():

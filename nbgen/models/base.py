@@ -75,6 +75,14 @@ class Model:
         """The recipe in this model's canonical form, or RecipeError. Families add their own checks."""
         return recipe
 
+    def calls(self, recipe: Recipe) -> int:
+        """Denoiser evaluations that this recipe takes; a guided one counts once."""
+        return 1
+
+    def asks(self, recipe: Recipe) -> int:
+        """Rows in a forward that each of them takes: two where it is guided."""
+        return 1
+
     def notes(self, recipe: Recipe) -> tuple[str, ...]:
         """What a person should know about this recipe before looking at the picture, a sentence each."""
         return ()

@@ -68,7 +68,8 @@ def _webp(figure: Figure, xmp: bytes | None) -> bytes:
     image = as_image(figure)
     if max(image.size) > LARGEST_WEBP:
         raise PictureFileError(
-            f"a WebP has at most {LARGEST_WEBP:,} pixels a side, and this figure has {max(image.size):,}: save it as .png."
+            f"a WebP has at most {LARGEST_WEBP:,} pixels a side, and this figure has {max(image.size):,}: "
+            "save it as .png."
         )
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=90, **({"xmp": xmp} if xmp else {}))

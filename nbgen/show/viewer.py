@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any
 
 from PIL import Image
 
-from ..files import write_atomically
 from .words import one_line, printable
 
 MODULES = ("elements.js", "arranging.js", "looking.js", "viewer.js")
 """The front end, in the order in which each needs only those before it."""
+
+_START = 'mount(document.getElementById("viewer"), JSON.parse(document.getElementById("data").textContent), document);'
 
 BUDGET = 48_000_000
 """Bytes that the pictures of one file may take before they are compressed with loss, then reduced."""
@@ -97,7 +97,9 @@ def view_data(
         if cell.image is not None
     }
     packing = _choose_packing(list(images.values()), budget)
-    pictures, sizes, numbers = [], [], {}
+    pictures: list[str] = []
+    sizes: list[tuple[int, int]] = []
+    numbers: dict[str, int] = {}
     for key, image in images.items():
         kind, content, size = packing.pack(image())
         numbers[key] = len(pictures)
@@ -142,10 +144,7 @@ def html_page(data: Mapping[str, Any]) -> str:
     The content security policy allows this script, this style and data: pictures by hash, and nothing else, so
     that even text that found a way to be read as markup could neither run nor load anything.
     """
-    script = (
-        bundle()
-        + '\nmount(document.getElementById("viewer"), JSON.parse(document.getElementById("data").textContent), document);\n'
-    )
+    script = f"{bundle()}\n{_START}\n"
     style = _static("viewer.css") + "\n#viewer { height: 100%; }\nhtml, body { height: 100%; margin: 0; }\n"
     policy = (
         f"default-src 'none'; img-src data:; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
@@ -158,13 +157,6 @@ def html_page(data: Mapping[str, Any]) -> str:
         script=script,
         data=_inert(data),
     )
-
-
-def save_html(path: str | Path, data: Mapping[str, Any]) -> Path:
-    """Write the page of `view_data(…)` as one file, whole or not at all. Raises OSError."""
-    target = Path(path)
-    write_atomically(target, html_page(data).encode("utf-8"))
-    return target
 
 
 @lru_cache(maxsize=1)

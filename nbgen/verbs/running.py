@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .. import unshown
@@ -33,41 +35,102 @@ def start(
     fresh: make anew what is stored; store: look into the store and keep the pictures there; exact: one at a
     time, alone, and reuse only pictures that were made so. Equal recipes are made once.
     """
-    watched = unshown.running_cell() is not None
+    making = _Making(recipes, fresh, store, exact, unshown.running_cell() is not None)
 
     def work(job: Job) -> None:
+        making.make(job, model, range(len(recipes)), 0, 0)
+
+    return submit(model, work, total=len(recipes), preview=preview, make_result=make_result)
+
+
+def start_each(
+    groups: Sequence[tuple[Model, Sequence[int]]],
+    recipes: Sequence[Recipe],
+    *,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    preview: bool = False,
+    make_result: Callable[[Job], Any] | None = None,
+) -> Job:
+    """As `start`, for several models one after the other; `groups` say which recipes are whose, by place."""
+    making = _Making(recipes, fresh, store, exact, unshown.running_cell() is not None)
+    conductor = _Conductor()
+
+    def work(job: Job, keep: _Conductor = conductor) -> None:
+        before = 0
+        left = [sum(model.calls(recipes[place]) for place in places) for model, places in groups]
+        for number, (model, places) in enumerate(groups):
+            if job.stopping():
+                break
+            # Each on its model's own thread; this one only waits, so two such jobs never wait for each other.
+            part = submit(
+                model, partial(_on_its_thread, making, job, model, places, before, sum(left[number + 1 :]))
+            )
+            part.wait()
+            part.result()
+            before = job.calls[0]
+
+    return submit(conductor, work, total=len(recipes), preview=preview, make_result=make_result)
+
+
+class _Conductor:
+    """Owns the thread of a job that waits for several models."""
+
+
+def _on_its_thread(
+    making: _Making, job: Job, model: Model, places: Sequence[int], before: int, after: int, _: Job
+) -> None:
+    making.make(job, model, places, before, after)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What is to be made, and how: shared by all the models that take part."""
+
+    recipes: Sequence[Recipe]
+    fresh: bool
+    store: bool
+    exact: bool
+    watched: bool
+
+    def make(self, job: Job, model: Model, chosen: Sequence[int], before: int, after: int) -> None:
+        """The recipes at the places `chosen`; other models make `before` and `after` calls in this job."""
         places: dict[str, list[int]] = {}
-        for index, recipe in enumerate(recipes):
-            places.setdefault(recipe.key, []).append(index)
+        for index in chosen:
+            places.setdefault(self.recipes[index].key, []).append(index)
         wanted = []
         for indices in places.values():
-            recipe = recipes[indices[0]]
-            known = default_store().get(recipe.key, exact=exact) if store and not fresh else None
+            recipe = self.recipes[indices[0]]
+            known = (
+                default_store().get(recipe.key, exact=self.exact) if self.store and not self.fresh else None
+            )
             if known is None:
                 wanted.append(recipe)
                 continue
             known.notes = model.notes(recipe)
             for index in indices:
                 job.picture(index, known)
-        watcher = _Placing(job, [places[recipe.key] for recipe in wanted], store)
+        watcher = _Placing(job, [places[recipe.key] for recipe in wanted], self.store, before, after)
         if wanted:
-            for _ in model.run(wanted, watcher, exact=exact, tick_seconds=CELL_TICK if watched else None):
+            for _ in model.run(
+                wanted, watcher, exact=self.exact, tick_seconds=CELL_TICK if self.watched else None
+            ):
                 pass
-
-    return submit(model, work, total=len(recipes), preview=preview, make_result=make_result)
 
 
 class _Placing(Observer):
     """Tells a job about each picture at every place it was asked for, and keeps it in the store."""
 
-    def __init__(self, job: Job, places: list[list[int]], store: bool) -> None:
+    def __init__(self, job: Job, places: list[list[int]], store: bool, before: int, after: int) -> None:
         self._job = job
         self._places = places
         self._store = store
+        self._before, self._after = before, after
         self.wants_steps = job.wants_steps
 
     def tick(self, calls_done: int, calls_total: int) -> None:
-        self._job.tick(calls_done, calls_total)
+        self._job.tick(self._before + calls_done, self._before + calls_total + self._after)
 
     def step(self, event: Step) -> None:
         self._job.step(event)

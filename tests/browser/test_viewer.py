@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from nbgen.show.viewer import ViewCell, save_html, view_data
+from nbgen.show.viewer import ViewCell, html_page, view_data
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 SAMPLERS = ["ddim", "heun", "euler a", "unipc", "lcm", "dpm++ 2m"]
@@ -42,9 +42,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     alt=f"{HOSTILE}, {number}",
                 )
             )
-    return save_html(
-        tmp_path_factory.mktemp("viewer") / "grid.html", view_data(f"a cat {HOSTILE}", AXES, cells)
-    )
+    path = tmp_path_factory.mktemp("viewer") / "grid.html"
+    path.write_text(html_page(view_data(f"a cat {HOSTILE}", AXES, cells)), encoding="utf-8")
+    return path
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_no_text_overlaps_or_leaves_the_figure(side):
     axes, width, height = figure.axes[0], *(figure.get_size_inches() * figure.dpi)
     for group in (axes.get_xticklabels(), axes.get_yticklabels()):
         boxes = [label.get_window_extent() for label in group]
-        assert not any(one.overlaps(other) for one, other in zip(boxes, boxes[1:], strict=False))
+        assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
         assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes)
         assert not any(box.overlaps(axes.xaxis.label.get_window_extent()) for box in boxes)
     assert all(label.get_fontsize() >= 9 for label in axes.get_xticklabels())
@@ -157,5 +158,5 @@ def test_files_of_three_kinds_say_only_what_they_are_told():
     with pytest.raises(PictureFileError, match=r"\.png, \.webp or \.pdf"):
         figure_bytes(figure, ".gif")
     figure.set_size_inches(200, 1)
-    with pytest.raises(PictureFileError, match="save it as .png"):
+    with pytest.raises(PictureFileError, match=r"save it as \.png"):
         figure_bytes(figure, ".webp")

@@ -9,10 +9,9 @@ import json
 import re
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from nbgen.show.viewer import ViewCell, bundle, html_page, save_html, view_data
+from nbgen.show.viewer import ViewCell, bundle, html_page, view_data
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script><!-- ' \" & \u2028 \ud800"
 
@@ -85,11 +84,3 @@ def test_nothing_outside_the_file_is_named():
         r"https?://|url\(|@import|fetch\(|XMLHttpRequest|WebSocket|\beval\b|innerHTML|document\.write", page
     )
     assert "import " not in re.sub(r"^//.*$", "", bundle(), flags=re.MULTILINE)
-
-
-def test_a_file_is_written_whole(tmp_path):
-    path = save_html(tmp_path / "grid.html", data())
-    assert path.read_text(encoding="utf-8").endswith("</html>\n")
-    assert [each.name for each in tmp_path.iterdir()] == ["grid.html"]
-    with pytest.raises(OSError):
-        save_html(tmp_path / "missing" / "grid.html", data())

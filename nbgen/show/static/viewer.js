@@ -92,7 +92,7 @@ export function mount(root, data, keys = root) {
     if (page.columns) {
       const head = make("thead");
       const corner = page.rows ? [make("td")] : [];
-      head.append(make("tr", {}, ...corner, make("th", { class: "axis-title", colSpan: page.columns.labels.length, textContent: page.columns.title, dir: "auto" })));
+      head.append(make("tr", {}, ...corner, make("th", { class: "axis-title", colSpan: page.columns.labels.length }, make("span", { textContent: page.columns.title, dir: "auto" }))));
       const names = page.rows ? [make("td", { class: "axis-title corner", textContent: page.rows.title, dir: "auto" })] : [];
       head.append(make("tr", { class: "labels" }, ...names, ...page.columns.labels.map((label) => make("th", { scope: "col", textContent: label, title: label, dir: "auto" }))));
       table.append(head);
