@@ -100,10 +100,10 @@ class Picture:
 
     def again(self, **changes: Any) -> Picture:
         """The same picture, but: `picture.again(steps=40)`. Takes what `generate` takes."""
-        from .verbs.making import remake
-
         if self.recipe is None:
             raise PictureFileError("this picture carries no recipe, so it cannot be made again.")
+        from .verbs.making import remake
+
         return remake(self.recipe, **changes)
 
     def save(self, path: str | os.PathLike[str], metadata: str = "recipe") -> Path:

@@ -1,9 +1,10 @@
-"""Recipes drawn by hypothesis: every field, and text that is as odd as Python allows."""
+"""Recipes and pictures for tests: every field, text as odd as Python allows, pixels of noise."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from nbgen.recipe import MAX_SEED, Mix, ModelRef, Recipe
@@ -58,3 +59,8 @@ recipes = st.builds(
     extra=options,
 )
 """Recipes with any value in any field."""
+
+
+def noise(height: int = 64, width: int = 64, seed: int = 0) -> np.ndarray:
+    """Pixels that no two seeds share: uint8, (height, width, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)

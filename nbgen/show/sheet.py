@@ -129,7 +129,7 @@ def _fitted(image: Image.Image, room: int) -> Image.Image:
     if longest > room:
         factor = room / longest
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-        return image.resize(size, Image.Resampling.LANCZOS)
+        return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     factor = max(1, min(room, LARGEST) // longest)
     return (
         image
