@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,3 +166,29 @@ def test_public_names_are_never_modules() -> None:
 def test_every_module_says_which_question_it_answers() -> None:
     for name, path in modules().items():
         assert ast.get_docstring(ast.parse(path.read_text())), f"nbgen.{name} has no docstring."
+
+
+ASKED_FOR_AS = {"PIL": "pillow", "skimage": "scikit-image"}
+COMES_WITH = {
+    "IPython": "ipykernel",
+    "jinja2": "nbconvert",
+    "jupyter_client": "nbclient",
+    "nbformat": "nbclient",
+    "traitlets": "ipywidgets",
+}
+OPTIONAL = {"pandas": "grid.table() gives a DataFrame where there is one"}
+
+
+def test_every_package_that_is_imported_is_asked_for() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    asked = {re.split(r"[<>=\[;]", line)[0] for line in project["dependencies"]}
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            words = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                words = [node.module]
+            for top in {word.split(".")[0] for word in words} - sys.stdlib_module_names - {"nbgen"}:
+                package = ASKED_FOR_AS.get(top, COMES_WITH.get(top, top))
+                assert package in asked or top in OPTIONAL, (
+                    f"nbgen.{name} imports {top}, which nothing asks for."
+                )

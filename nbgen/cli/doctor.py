@@ -32,6 +32,7 @@ WITHOUT = {
     "numpy": "nothing runs",
     "pillow": "there are no pictures",
     "safetensors": "no weights can be read",
+    "scikit-image": "pictures cannot be measured against each other",
     "scipy": "the samplers LMS and DPM++ SDE are unavailable",
     "torch": "no model runs",
     "torchsde": "the sampler DPM++ SDE is unavailable",

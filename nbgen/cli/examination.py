@@ -14,8 +14,8 @@ from pathlib import Path
 from .. import machine
 
 PACKAGES = (
-    "torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "scipy", "torchsde", "pillow",
-    "matplotlib", "ipykernel", "ipywidgets", "anywidget", "jupyterlab", "nbclient", "nbconvert",
+    "torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "scipy", "scikit-image", "torchsde",
+    "pillow", "matplotlib", "ipykernel", "ipywidgets", "anywidget", "jupyterlab", "nbclient", "nbconvert",
 )  # fmt: skip
 
 
