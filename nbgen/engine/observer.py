@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .asks import Step
+if TYPE_CHECKING:  # whoever watches needs no torch
+    from .asks import Step
 
 
 @dataclass

@@ -11,6 +11,7 @@ hands it to the shell that last wrote to the widget, which is the one that is bu
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ import anywidget
 import traitlets
 
 from ..jobs import Job
+
+_CELL_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+"""Ids as they stand in notebook files; VS Code sends an address instead."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -43,7 +47,7 @@ class CellProgress(anywidget.AnyWidget):
 def beside_cell(job: Job, shell: Any) -> CellProgress | None:
     """The job's progress beside the cell that `shell` runs, or None where the front end does not name its cells."""
     cell = shell.kernel.get_parent().get("metadata", {}).get("cellId")
-    return CellProgress(job, cell) if isinstance(cell, str) else None
+    return CellProgress(job, cell) if _CELL_ID.fullmatch(cell or "") else None
 
 
 def state_of(job: Job) -> dict[str, Any]:

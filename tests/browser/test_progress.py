@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from .conftest import Open
 from .lab import Lab, Notebook
 
@@ -68,77 +70,46 @@ def test_progress_is_seen_beneath_its_cell_and_leaves_nothing(open_notebook: Ope
         assert "widgets" not in notebook.save().metadata
 
 
-def test_a_second_run_gives_the_same_outputs(open_notebook: Open) -> None:
-    cells = [START, "slow.make(2)", "pictures = slow.make(2)", "slow.make(1)[0]", "nbgen.last"]
-    with open_notebook("twice", cells) as notebook:
-        notebook.run_all()
-        first = notebook.outputs()
-        notebook.restart_and_run_all()
-        assert notebook.outputs() == first
-        assert first[1] and first[2] and first[3] and first[4]
-
-
-def test_an_interrupt_shows_what_is_finished_and_stops_the_rest(open_notebook: Open) -> None:
+@pytest.mark.parametrize("way", ["interrupt", "stop button"])
+def test_stopped_in_the_middle_it_shows_what_is_finished_and_stops_the_rest(
+    open_notebook: Open, way: str
+) -> None:
     cells = [START, "slow.make(40)", "print('not reached')"]
-    with open_notebook("interrupted", cells) as notebook:
+    with open_notebook(way.replace(" ", "-"), cells) as notebook:
         notebook.run_all(wait=False)
         wait_for_strip(notebook, 1)
-        notebook.page.wait_for_function(
-            f"/^2 of|Stop2 of/.test(document.querySelector('{STRIP}').textContent)"
-        )
-        notebook.interrupt()
-        notebook.wait_until_idle()
+        notebook.page.locator(STRIP, has_text="2 of 40 pictures").wait_for()
+        if way == "interrupt":
+            notebook.interrupt()
+        else:
+            notebook.page.locator(f"{STRIP} button").click()
+        notebook.wait_until_idle(15)
         assert notebook.page.locator(STRIP).count() == 0
-        _, interrupted, unreached = saved(notebook)
-        count = int(interrupted[1].split()[3])
+        _, stopped, unreached = saved(notebook)
+        count = int(stopped[1].split()[3])
         assert 2 <= count < 40
-        assert interrupted == [
+        assert stopped == [
             "image/png text/plain",
             f"KeyboardInterrupt: stopped after {count} of 40 pictures; nbgen.last has them.",
         ]
         assert unreached == []
-        assert len(notebook.outputs()[1][1]["traceback"]) == 1
+        assert len(notebook.outputs()[1][1]["traceback"]) == 1  # its line alone
 
 
-def test_the_stop_button_works_while_the_cell_runs(open_notebook: Open) -> None:
-    cells = [START, "slow.make(40)", "print('not reached')"]
-    with open_notebook("stopped", cells) as notebook:
-        notebook.run_all(wait=False)
-        wait_for_strip(notebook, 1)
-        notebook.page.wait_for_function(
-            f"document.querySelector('{STRIP}').textContent.includes('1 of 40 pictures')"
-        )
-        notebook.page.locator(f"{STRIP} button").click()
-        notebook.wait_until_idle(10)
-        assert notebook.page.locator(STRIP).count() == 0
-        _, stopped, unreached = saved(notebook)
-        assert stopped[0] == "image/png text/plain"
-        assert stopped[1].startswith("KeyboardInterrupt: stopped after ")
-        assert unreached == []
-
-
-def test_an_error_in_the_middle_keeps_its_kind_and_the_finished_pictures(open_notebook: Open) -> None:
-    cells = [
-        START,
-        "try:\n    slow.make(3, fail=True)\nexcept ValueError as error:\n    print(error)\nlen(nbgen.last)",
-    ]
-    with open_notebook("failed", cells) as notebook:
-        notebook.run_all()
-        assert saved(notebook)[1] == ["the last one fails\n", "text/plain"]
-        assert notebook.outputs()[1][1]["data"]["text/plain"] == "2"
-
-
-def test_one_line_stays_where_a_result_is_not_shown(open_notebook: Open) -> None:
+def test_what_stays_of_each_call_is_the_same_on_a_second_run(open_notebook: Open) -> None:
+    picture = "image/png text/plain"
+    failing = "try:\n    make(2, fail=True)\nexcept ValueError as error:\n    print(error, len(nbgen.last))"
     cells = {
-        START: [],
-        "slow.make(2);": ["2 pictures made; `nbgen.last` shows them.\n"],
-        "one = slow.make(1)": ["1 picture made; `one` shows it.\n"],
-        "for n in (1, 2):\n    slow.make(n)": [
-            "3 pictures made in 2 calls; `nbgen.last` shows the latest.\n"
-        ],
-        "two = slow.make(2)\ntwo": ["image/png text/plain"],
-        "display(slow.make(2)[1])": ["image/png text/plain"],
-        "two = slow.make(2)\n1 / 0": [
+        f"{START}\nfrom functools import partial\nmake = partial(slow.make, beat=0)": [],
+        "make(2)": [picture],
+        "make(2);": ["2 pictures made; `nbgen.last` shows them.\n"],
+        "one = make(1)": ["1 picture made; `one` shows it.\n"],
+        "for n in (1, 2):\n    make(n)": ["3 pictures made in 2 calls; `nbgen.last` shows the latest.\n"],
+        "two = make(2)\ntwo[0]": [picture],
+        "display(make(2)[1])": [picture],
+        failing: ["the last one fails 1\n"],
+        "nbgen.last": [picture],
+        "two = make(2)\n1 / 0": [
             "ZeroDivisionError: division by zero",
             "2 pictures made; `two` shows them.\n",
         ],
@@ -146,14 +117,17 @@ def test_one_line_stays_where_a_result_is_not_shown(open_notebook: Open) -> None
     with open_notebook("lines", list(cells)) as notebook:
         notebook.run_all()
         assert saved(notebook) == list(cells.values())
+        first = notebook.outputs()
+        notebook.restart_and_run_all()
+        assert notebook.outputs() == first
 
 
 def test_with_two_notebooks_open_each_has_its_own_strip(open_notebook: Open, lab: Lab) -> None:
     lab.write("beside.ipynb", [START, "slow.make(3)"])
-    with open_notebook("main", ["1", START, "slow.make(9)"]) as notebook:
+    with open_notebook("main", ["1", START, "slow.make(4)"]) as notebook:
         notebook.command("docmanager:open", path="beside.ipynb", options={"mode": "split-right"})
         notebook.page.wait_for_selector(".jp-NotebookPanel >> nth=1")
-        notebook.command("docmanager:open", path=notebook.path.name)
+        notebook.page.evaluate("() => window.jupyterapp.shell.activateById(window.notebook.id)")
         notebook.run_all(wait=False)
         wait_for_strip(notebook, 2)
         assert notebook.page.locator(f"#{notebook.page.evaluate('window.notebook.id')} {STRIP}").count() == 1

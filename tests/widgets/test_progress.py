@@ -58,7 +58,7 @@ def test_only_what_changed_is_sent() -> None:
     widget.close()
 
 
-@pytest.mark.parametrize("metadata", [{}, {"cellId": None}])
+@pytest.mark.parametrize("metadata", [{}, {"cellId": None}, {"cellId": "vscode-notebook-cell:/a.ipynb#W0s"}])
 def test_a_front_end_that_does_not_name_its_cells_gets_none(metadata: dict[str, Any]) -> None:
     assert beside_cell(Job(), shell(**metadata)) is None
 
