@@ -1,0 +1,29 @@
+"""Does running a notebook twice give the same outputs, pictures included? Fresh kernel, fresh store, both times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbgen.cli import demo
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def outputs(path: Path) -> list[Any]:
+    notebook = demo.read(path)
+    assert demo.execute(notebook) is None
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.pop("execution_count", None)
+    return [cell.get("outputs") for cell in notebook.cells]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_run_all_twice_gives_the_same_outputs(path: Path) -> None:
+    first, second = outputs(path), outputs(path)
+    for number, (one, other) in enumerate(zip(first, second, strict=True)):
+        assert json.dumps(one) == json.dumps(other), f"cell {number} of {path.name} differs"
