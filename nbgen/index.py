@@ -65,6 +65,8 @@ class Index:
         A word matches the beginning of a word ("app" finds "apple"). `model` is a name or a fingerprint;
         `since` is in nanoseconds of Unix time.
         """
+        if text.strip() and not _words(text):
+            return []
         wanted, values = ["made >= ?"], [since if since is not None else -(2**63)]
         clauses: list[tuple[str, str]] = [("instr(words, ?)", _pattern(word)) for word in _words(text)]
         if model is not None:
@@ -159,7 +161,8 @@ def _plain(*texts: str | None) -> Collection[str | None]:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", printable(text).casefold())
+    # Signs outside ASCII count as words, so that an emoji is found; punctuation does not.
+    return re.findall(r"\w+|[^\w\s\x00-\x7f]", printable(text).casefold())
 
 
 def _pattern(word: str) -> str:

@@ -69,6 +69,7 @@ class Writer(Generic[Held]):
             entry = Entry(path, held, encode, self._last)
             self._queue.append(entry)
             self._waiting[path] = entry
+            self._change.notify_all()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="nbgen-writer", daemon=True)
                 try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from nbgen.picture import Picture
 from nbgen.recipe import MAX_SEED, Mix, ModelRef, Recipe
 
 # Surrogates, NUL, controls and newlines included: whatever a Python string can hold.
@@ -64,3 +66,13 @@ recipes = st.builds(
 def noise(height: int = 64, width: int = 64, seed: int = 0) -> np.ndarray:
     """Pixels that no two seeds share: uint8, (height, width, 3)."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def made(prompt: Any = "a red apple", seed: int = 0, **fields: Any) -> Picture:
+    """A picture whose pixels follow from its seed."""
+    return Picture(noise(seed=seed), Recipe(prompt=prompt, seed=seed, **fields))
+
+
+def seeds(pictures: Iterable[Picture]) -> list[Any]:
+    """The seeds of pictures, in order."""
+    return [picture.recipe.seed for picture in pictures if picture.recipe is not None]
