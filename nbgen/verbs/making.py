@@ -71,7 +71,13 @@ def generate(
     recipes = [chosen.resolve(**words, **given, seed=number) for words in prompts for number in seeds]
     _say(recipes, chosen, drawn)
     job = start(
-        chosen, recipes, fresh=fresh, store=store, exact=exact, make_result=lambda job: Pictures(job.pictures)
+        chosen,
+        recipes,
+        fresh=fresh,
+        store=store,
+        exact=exact,
+        whole=True,
+        make_result=lambda job: Pictures(job.pictures),
     )
     return deliver(job) if wait else job
 
@@ -105,7 +111,13 @@ def remake(
         kept.pop("options", None)  # they were the other sampler's
     again = chosen.resolve(**{"seed": recipe.seed, **kept, **changes})
     job = start(
-        chosen, [again], fresh=fresh, store=store, exact=exact, make_result=lambda job: job.pictures[0]
+        chosen,
+        [again],
+        fresh=fresh,
+        store=store,
+        exact=exact,
+        whole=True,
+        make_result=lambda job: job.pictures[0],
     )
     return deliver(job)
 

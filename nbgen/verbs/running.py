@@ -28,17 +28,21 @@ def start(
     store: bool = True,
     exact: bool = False,
     preview: bool = False,
+    whole: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
     """Starts making these pictures on the model's own thread.
 
     fresh: make anew what is stored; store: look into the store and keep the pictures there; exact: one at a
-    time, alone, and reuse only pictures that were made so. Equal recipes are made once.
+    time, alone, and reuse only pictures that were made so; whole: once all others are finished, a picture
+    that failed fails the job. Equal recipes are made once.
     """
     making = _Making(recipes, fresh, store, exact, unshown.running_cell() is not None)
 
     def work(job: Job) -> None:
         making.make(job, model, range(len(recipes)), 0, 0)
+        if whole and job.errors:
+            raise next(iter(job.errors.values()))
 
     return submit(model, work, total=len(recipes), preview=preview, make_result=make_result)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+import nbgen
 from nbgen.engine.batching import Engine, Finished
+from nbgen.models.catalogue import embedded_folder
 from nbgen.sampling import SAMPLERS, Sampler
 from nbgen.testing import tiny_sd, tiny_sd_pipeline
 
@@ -18,9 +20,22 @@ STEPS = 6
 CASES = [(sampler, schedule) for sampler in SAMPLERS for schedule in (None, *sampler.schedules)]
 
 
-@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
+@pytest.fixture(scope="module", params=["epsilon", "v_prediction", "mini"])
 def model(request):
-    return tiny_sd(prediction_type=request.param)
+    """Two tiny models with random weights, and the one that ships."""
+    return nbgen.load("mini") if request.param == "mini" else tiny_sd(prediction_type=request.param)
+
+
+@pytest.fixture(scope="module")
+def pipe(model):
+    """The stock pipeline of the same weights; for mini, loaded from its folder as a person would."""
+    if model.ref.name != "mini":
+        return model._pipe
+    from diffusers import StableDiffusionPipeline
+
+    loaded = StableDiffusionPipeline.from_pretrained(embedded_folder("mini"))
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
 
 
 def latents(model, recipes, **options) -> list[torch.Tensor]:
@@ -32,13 +47,13 @@ def latents(model, recipes, **options) -> list[torch.Tensor]:
 @pytest.mark.parametrize(
     ("sampler", "schedule"), CASES, ids=[f"{s.name}-{schedule or 'own'}" for s, schedule in CASES]
 )
-def test_sampler_matches_the_stock_pipeline(model, sampler: Sampler, schedule: str | None) -> None:
+def test_sampler_matches_the_stock_pipeline(model, pipe, sampler: Sampler, schedule: str | None) -> None:
     recipe = model.resolve(
         prompt="a cat", seed=11, sampler=sampler.name, schedule=schedule, steps=STEPS, guidance=3.0
     )
     eta = {"eta": 0.3} if sampler.name == "tcd" else {}  # TCD's own default; the pipeline's is DDIM's
     expected = stock_latents(
-        model._pipe, sampler.scheduler, "a cat", 11, STEPS, 3.0, schedule, options=dict(sampler.fixed), **eta
+        pipe, sampler.scheduler, "a cat", 11, STEPS, 3.0, schedule, options=dict(sampler.fixed), **eta
     )
     assert distance(latents(model, [recipe])[0], expected) <= 1e-4
 
@@ -66,13 +81,12 @@ def test_calls_are_counted_as_they_happen(model, sampler: Sampler, steps: int) -
     ],
     ids=str,
 )  # fmt: skip
-def test_fields_match_the_stock_pipeline(model, fields) -> None:
+def test_fields_match_the_stock_pipeline(model, pipe, fields) -> None:
     fields = {"prompt": "a cat", "sampler": "ddim", "guidance": 3.0, **fields}
     recipe = model.resolve(seed=5, steps=STEPS, **fields)
     options = fields.get("options", {})
     built = {key: value for key, value in options.items() if key == "solver_order"}
     scheduler = {"ddim": "DDIMScheduler", "dpm++2m": "DPMSolverMultistepScheduler"}
-    pipe = model._pipe
     stepped = {}
     if "eta" in options:
         stepped["eta"] = options["eta"]

@@ -168,8 +168,11 @@ def test_out_of_memory_anywhere_loses_nothing(
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     model._encodings.clear()
     target, name = {
-        "encode": (model, "_encode"), "forward": (model, "forward"), "step": (DDIMScheduler, "step"), "decode": (model, "decode"),
-    }[where]  # fmt: skip
+        "encode": (model, "_encode"),
+        "forward": (model, "forward"),
+        "step": (DDIMScheduler, "step"),
+        "decode": (model, "decode"),
+    }[where]
     calls = fail_once(monkeypatch, target, name, error, at)
     made = run(model, recipes, rows=12)
     assert calls[0] >= at or where in ("decode", "encode")
