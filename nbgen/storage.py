@@ -229,9 +229,9 @@ class Store:
         self._tell()
 
     def _tell(self) -> None:
-        """Say once that something could not be written; never on the writer's own thread."""
+        """Say once that something could not be written; on the main thread, where a cell shows it."""
         problem = self._writer.problem
-        if problem is None or self._warned:
+        if problem is None or self._warned or threading.current_thread() is not threading.main_thread():
             return
         self._warned = True
         warnings.warn(

@@ -235,6 +235,16 @@ def test_a_store_that_cannot_be_written_costs_one_warning(unwritable: Store) -> 
     assert any(word in message for word in ("exists", "directory", "No space left", "newer nbgen"))
 
 
+def test_the_warning_waits_for_the_main_thread(unwritable: Store) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        worker = threading.Thread(target=lambda: unwritable.put(made()) and unwritable.flush())
+        worker.start()
+        worker.join(20)
+    with pytest.warns(StoreWarning):
+        unwritable.flush()
+
+
 def test_a_disk_that_has_room_again_is_used_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as full, pytest.warns(StoreWarning):
         full.setattr(

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from .. import session, unshown
 from ..errors import JobStopped
 from ..jobs import Job
+from ..storage import default_store
 
 QUIET = 0.3
 """Seconds before the first progress: what is quicker shows none."""
@@ -54,6 +55,9 @@ def deliver(job: Job, make_result: Callable[[Job], Any] | None = None) -> Any:
         raise
     session.remember(result)
     unshown.made(result)
+    default_store().flush(
+        PATIENCE
+    )  # so that a store that cannot be written is said with the call that meets it
     return result
 
 
