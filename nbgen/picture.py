@@ -127,8 +127,14 @@ class Picture:
         if kind == "PNG":
             return png_bytes(self.pixels(), meta.png_info(self.recipe, plain, metadata))
         options: dict[str, Any] = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {"lossless": True}
-        buffer = io.BytesIO()
-        self.pixels().save(buffer, kind, **options, **meta.sidecar(self.recipe, plain, metadata, kind))
+        buffer, pixels = io.BytesIO(), self.pixels()
+        options |= meta.sidecar(self.recipe, plain, metadata, kind)
+        try:
+            pixels.save(buffer, kind, **options)
+        except (OSError, ValueError):
+            raise PictureFileError(
+                f"{kind} cannot hold a picture of {_by(self.size)} pixels: save a PNG."
+            ) from None
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -149,7 +155,7 @@ class Picture:
             parts.append(one_line(self.name))
         if self.recipe is not None:
             parts.append(_caption("seed", self.recipe.seed))
-        parts.append("{}×{}".format(*self.size))
+        parts.append(_by(self.size))
         return f"Picture({', '.join(parts)})"
 
 
@@ -258,6 +264,10 @@ def _rgb(image: Any) -> Image.Image:
     if isinstance(image, Picture):
         return image.image
     return to_rgb(image) if isinstance(image, Image.Image) else array_to_rgb(image)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]}"
 
 
 def _caption(name: str, value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,9 @@ from .png import SIGNATURE, without_text
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """What is read. Named, because every further decoder of Pillow's is one more way in for a hostile file."""
+
+LARGEST = 1 << 30
+"""Bytes of a picture file that are read at most."""
 
 KINDS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 """What is written, by suffix."""
@@ -146,13 +150,18 @@ def _content(source: Source) -> tuple[str, bytes]:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         try:
-            return repr(path.name), path.read_bytes()
-        except IsADirectoryError:
-            raise PictureFileError(f"{path.name!r} is a folder, not a picture file.") from None
+            kind, size = (status := path.stat()).st_mode, status.st_size
+            # A device or a pipe would never end, so it is not opened.
+            content = path.read_bytes() if stat.S_ISREG(kind) and size <= LARGEST else None
         except FileNotFoundError:
             raise PictureFileError(_missing(path)) from None
         except (OSError, ValueError) as error:
             raise PictureFileError(f"{path.name!r} cannot be read: {_reason(error)}") from None
+        if stat.S_ISDIR(kind):
+            raise PictureFileError(f"{path.name!r} is a folder, not a picture file.")
+        if content is None:
+            raise PictureFileError(f"{path.name!r} is no file, or one of more than {LARGEST:,} bytes.")
+        return repr(path.name), content
     try:
         content = source.read()
     except (AttributeError, OSError, ValueError) as error:

@@ -167,6 +167,13 @@ def test_a_place_that_cannot_be_written_is_said(name: str, words: str, tmp_path:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(("name", "side"), [("a.webp", 16_384), ("a.jpg", 65_536)])
+def test_a_kind_that_cannot_hold_the_size_is_said(name: str, side: int, tmp_path: Path) -> None:
+    with pytest.raises(PictureFileError, match="save a PNG"):
+        Picture(Image.new("RGB", (side, 1)), RECIPE).save(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_in_the_place_of_the_file_stays(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     with pytest.raises(PictureFileError):

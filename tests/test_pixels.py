@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -53,7 +54,7 @@ def test_a_decompression_bomb_is_refused_before_it_unfolds() -> None:
 def test_a_folder_and_a_missing_file_are_said(tmp_path: Path) -> None:
     for name in ("apple.png", "banana.png"):
         Picture(noise()).save(tmp_path / name)
-    with pytest.raises(PictureFileError, match="is a folder"):
+    with pytest.raises(PictureFileError, match=r"^'[^']+' is a folder"):
         read(tmp_path)
     with pytest.raises(PictureFileError, match=r"did you mean 'apple\.png'"):
         read(tmp_path / "aple.png")
@@ -63,6 +64,14 @@ def test_a_folder_and_a_missing_file_are_said(tmp_path: Path) -> None:
         read("a\0b.png")
     with pytest.raises(PictureFileError, match="binary mode"):
         read(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes by name")
+def test_what_would_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for endless in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(PictureFileError, match=r"^'[^']+' is no file"):
+            read(endless)
 
 
 def test_an_open_file_is_read(tmp_path: Path) -> None:

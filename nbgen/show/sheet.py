@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..errors import RecipeError
 from .words import printable, wrapped
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def contact_sheet(
     Captions are wrapped to three lines. Only one picture is loaded at a time.
     """
     if not pictures:
-        raise ValueError("a contact sheet needs at least one picture.")
+        raise RecipeError("a contact sheet needs at least one picture.")
     count = _columns(min(len(pictures), MOST), columns)
     room = max(8, (WIDTH - 2 * _EDGE + _GAP) // count - _GAP)
     thumbnails = [_fitted(_load(picture), room) for picture in pictures[:MOST]]
@@ -114,7 +115,7 @@ def _columns(count: int, asked: int | None) -> int:
     """How many stand side by side: a few more columns than rows, and a last row that is well filled."""
     if asked is not None:
         if asked < 1:
-            raise ValueError(f"columns must be at least 1, not {asked}.")
+            raise RecipeError(f"columns must be at least 1, not {asked}.")
         return asked
     if count <= 4:
         return count

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from nbgen.errors import RecipeError
 from nbgen.show.sheet import MOST, WIDTH, contact_figure, contact_sheet
 from tests.drawn import noise
 
@@ -100,9 +101,9 @@ def test_asking_for_columns() -> None:
     assert contact_sheet([noise()] * 6, [""] * 6, columns=6).width == 6 * 128 + 5 * 8 + 2
     assert contact_sheet([noise()] * 2, [""] * 2, columns=6).height == 128 + 2
     for columns in (0, -1):
-        with pytest.raises(ValueError, match="columns"):
+        with pytest.raises(RecipeError, match="columns"):
             contact_sheet([noise()], [""], columns=columns)
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(RecipeError, match="at least one"):
         contact_sheet([], [])
 
 
