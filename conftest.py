@@ -26,7 +26,8 @@ os.environ["NBGEN_STORE"] = str(_stores / "session")
 os.environ["NBGEN_PROGRESS"] = "none"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = str(machine.usable_threads())
-os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that spin while they wait starve whatever runs beside them
+# Threads that spin while they wait starve whatever runs beside them.
+os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 class NetworkReached(Exception):
