@@ -26,6 +26,8 @@ from .observer import Observer, RunStats
 
 TRIES = 3
 """How often a picture is begun again after memory ran out in its encoding, its scheduler or its decoding."""
+MODEST_ROWS = 16
+"""Rows of a tick where the knee is not known: most of what a larger batch gains, and still quick."""
 MOST_DECODED = 16
 """Latents decoded in one forward of the decoder, whose activations are far larger than the denoiser's."""
 
@@ -109,7 +111,7 @@ class Engine:
         if self.rows is not None:
             return self.rows
         if self.knee is None:
-            return 8
+            return MODEST_ROWS
         limit = self.knee.limit(free_bytes(self.model.device), self.tick_seconds)
         return min(limit, self._forwards.most_rows or limit)
 

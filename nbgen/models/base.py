@@ -6,6 +6,7 @@ import math
 import sys
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -144,6 +145,7 @@ class Model:
         return f"<nbgen model {self.ref.name!r}: {self.family}, {self.ref.dtype} on {self.device.type}>"
 
 
+@cache
 def versions() -> tuple[tuple[str, str], ...]:
     """The versions that decide a picture's pixels."""
     found = {"python": ".".join(map(str, sys.version_info[:2]))}
