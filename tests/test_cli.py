@@ -43,6 +43,7 @@ WELL = Examination(
     store_bytes=4096,
     store_error="",
     disk_free=100 * GIB,
+    weights=30 * 2**20,
 )
 
 
@@ -221,6 +222,7 @@ def test_the_doctor_on_this_machine(capsys: pytest.CaptureFixture[str], empty_st
         ({"memory_available": GIB}, "1.0 GiB of memory are free", "Close other programs"),
         ({"memory_available": GIB, "memory_limit": 2 * GIB}, "1.0 GiB", "memory limit of 2.0 GiB"),
         ({"store_error": "Read-only file system"}, "Read-only file system", "NBGEN_STORE"),
+        ({"weights": 0}, "weights of mini are missing", "again"),
         ({"disk_free": 1000}, "1000 bytes are free", "NBGEN_STORE"),
     ],
 )

@@ -84,6 +84,7 @@ def facts(seen: Examination) -> list[tuple[str, str]]:
             f"{_size(seen.memory_available)} free, {_limit('cgroup allows', seen.memory_limit, _size)}",
         ),
         ("store", f"{seen.store or 'unknown'}: {seen.store_files} files, {_size(seen.store_bytes)}"),
+        ("mini", f"{_size(seen.weights)} of weights, inside the package"),
         ("disk", f"{_size(seen.disk_free)} free where the store lies"),
         *((name, version or "missing") for name, version in seen.packages.items() if name != "torch"),
     ]
@@ -120,6 +121,11 @@ def _broken_torch(seen: Examination) -> Iterator[Finding]:
         yield Finding(
             f"torch cannot be loaded: {seen.torch.error}", "Install torch again: https://pytorch.org"
         )
+
+
+def _weights(seen: Examination) -> Iterator[Finding]:
+    if seen.weights < 2**20:
+        yield Finding("The weights of mini are missing.", "Install nbgen again, or clone it again.")
 
 
 def _idle_card(seen: Examination) -> Iterator[Finding]:
@@ -162,7 +168,7 @@ def _store(seen: Examination) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Examination], Iterator[Finding]], ...] = (
-    _python, _missing, _broken_torch, _old, _idle_card, _memory, _store,
+    _python, _missing, _broken_torch, _old, _weights, _idle_card, _memory, _store,
 )  # fmt: skip
 
 

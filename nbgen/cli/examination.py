@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import machine
+from ..models.catalogue import embedded_folder
 
 PACKAGES = (
     "torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "scipy", "scikit-image", "torchsde",
@@ -48,6 +49,8 @@ class Examination:
     store_bytes: int
     store_error: str
     disk_free: int
+    weights: int
+    """Bytes of the embedded model's weights."""
 
 
 def examine() -> Examination:
@@ -69,6 +72,7 @@ def examine() -> Examination:
         store_bytes=size,
         store_error=write_error(folder) if folder else "a package that it needs is missing",
         disk_free=_disk_free(folder or Path(".")),
+        weights=sum(path.stat().st_size for path in embedded_folder("mini").rglob("*.safetensors")),
     )
 
 
