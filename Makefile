@@ -32,9 +32,11 @@ clean:  ## remove what the other verbs made, .venv included
 
 # Files that say what was installed, and when: an edit of either list installs again.
 .venv/lab: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv; the first time this takes some minutes."
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab]"
 	@touch $@
 
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv; the first time this takes some minutes."
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab,test,browser]"
 	@touch $@ .venv/lab
