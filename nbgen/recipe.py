@@ -9,22 +9,44 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from .errors import RecipeError, did_you_mean
+from .mix import Mix
+from .values import (
+    MAX_SEED,
+    Options,
+    as_flag,
+    as_interval,
+    as_options,
+    as_size,
+    as_steps,
+    as_style_of_words,
+    as_text,
+    canonical_seed,
+    in_range,
+)
+
+__all__ = [
+    "FIELDS",
+    "FORMAT",
+    "MAX_SEED",
+    "MAX_TEXT",
+    "Mix",
+    "ModelRef",
+    "Options",
+    "Recipe",
+    "canonical_seed",
+]
 
 FORMAT = 1
 """The version of the JSON form. It rises only when old readers could misread a new recipe."""
 
-MAX_SEED = 2**64 - 1
 MAX_TEXT = 1_000_000
 """Characters of JSON that `Recipe.from_json` accepts; a recipe of a walk through long prompts is far below."""
-
-Options = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +64,7 @@ class ModelRef:
 
     def __post_init__(self) -> None:
         for name in ("name", "fingerprint"):
-            object.__setattr__(self, name, _text(f"a model's {name}", getattr(self, name)))
+            object.__setattr__(self, name, as_text(f"a model's {name}", getattr(self, name)))
 
     def to_plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint, "dtype": self.dtype}
@@ -67,48 +89,6 @@ class ModelRef:
         ):
             raise RecipeError("a recipe's model needs a name and a fingerprint, both text.")
         return cls(**values)
-
-
-@dataclass(frozen=True)
-class Mix:
-    """A weighted mixture of prompts or of seeds: what a frame of a walk has where a picture has one value.
-
-    `parts` are (weight, value) pairs. Prompts are mixed as embeddings, Σ wᵢ·eᵢ; seeds as unit noises,
-    Σ wᵢ·nᵢ / √Σ wᵢ², which keeps the standard deviation at 1 (Bodin et al., "Linear combinations of latents
-    in generative models"). Build one with `Mix.of`, which merges equal values and collapses to the value
-    itself where one part is left.
-    """
-
-    parts: tuple[tuple[float, str | int], ...]
-
-    @classmethod
-    def of(cls, *parts: tuple[float, str | int]) -> Mix | str | int:
-        """A mixture of (weight, value) pairs, in canonical form: equal values merged, weight 0 dropped."""
-        merged: dict[str | int, float] = {}
-        for weight, value in parts:
-            if isinstance(value, bool) or not isinstance(value, (str, int)):
-                raise RecipeError(f"a Mix holds prompts (text) or seeds (whole numbers), not {value!r:.60}.")
-            value = _paired(value) if isinstance(value, str) else value
-            number = _number("a Mix's weight", weight)
-            merged[value] = merged.get(value, 0.0) + number
-        kinds = {isinstance(value, str) for value in merged}
-        if len(kinds) > 1:
-            raise RecipeError("a Mix holds either prompts or seeds, not both.")
-        # Twelve digits: 1/3 reached as 1 - 2/3 is the same weight, so the same picture.
-        kept = [(float(f"{weight:.12g}"), value) for value, weight in merged.items()]
-        kept = [(weight, value) for weight, value in kept if weight != 0.0]
-        if not kept:
-            raise RecipeError("a Mix needs at least one part whose weight is not 0.")
-        if len(kept) == 1 and kept[0][0] > 0:
-            return kept[0][1]
-        return cls(tuple(sorted(kept, key=lambda part: (str(part[1]), part[0]))))
-
-    @property
-    def values(self) -> tuple[str | int, ...]:
-        return tuple(value for _, value in self.parts)
-
-    def __str__(self) -> str:
-        return " + ".join(f"{weight:.3g}·{value}" for weight, value in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -224,14 +204,6 @@ class Recipe:
         return f"Recipe({', '.join(shown)})"
 
 
-def canonical_seed(value: Any) -> int:
-    """A seed as a plain int, or RecipeError: a whole number from 0 to 2⁶⁴ − 1."""
-    number = _whole("seed", value)
-    if not 0 <= number <= MAX_SEED:
-        raise RecipeError(f"seed must be from 0 to 2**64 - 1, not {number}.")
-    return number
-
-
 def _canonical(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
@@ -263,63 +235,13 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, (list, tuple)) else value
 
 
-def _number(name: str, value: Any) -> float:
-    """A finite Python float: NumPy and torch scalars and whole numbers are taken too."""
-    if isinstance(value, (bool, str, bytes)):
-        raise RecipeError(f"{name} must be a number, not {value!r:.60}.")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise RecipeError(f"{name} must be a number, not {value!r:.60}.") from None
-    if not math.isfinite(number):
-        raise RecipeError(f"{name} must be a finite number, not {number}.")
-    return number + 0.0  # -0.0 and 0.0 are one value, so one key
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
-        raise RecipeError(f"{name} must be a whole number, not {value!r:.60}.")
-    try:
-        return int(value) if isinstance(value, float) else value.__index__()
-    except (AttributeError, TypeError, ValueError):
-        raise RecipeError(f"{name} must be a whole number, not {value!r:.60}.") from None
-
-
-def _in_range(low: float, high: float) -> Callable[[str, Any], float]:
-    def check(name: str, value: Any) -> float:
-        number = _number(name, value)
-        if not low <= number <= high:
-            raise RecipeError(f"{name} must be from {low:g} to {high:g}, not {number:g}.")
-        return number
-
-    return check
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise RecipeError(f"{name} must be text, not {value!r:.60}.")
-    return _paired(value)
-
-
-def _paired(text: str) -> str:
-    """The text with two halves of one character, side by side, joined: JSON reads them back as that character.
-
-    Halves that stand alone stay as they are. Without this, two texts would share a JSON form and a key.
-    """
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-
-
 def _words_or_mix(name: str, value: Any) -> str | Mix:
     if isinstance(value, Mix):
         mixed = Mix.of(*value.parts)
         if isinstance(mixed, Mix) and not isinstance(mixed.parts[0][1], str):
             raise RecipeError(f"{name} takes a Mix of prompts, and this one holds seeds.")
-        return mixed if isinstance(mixed, Mix) else _text(name, mixed)
-    return _text(name, value)
+        return mixed if isinstance(mixed, Mix) else as_text(name, mixed)
+    return as_text(name, value)
 
 
 def _seed(name: str, value: Any) -> int | Mix:
@@ -339,104 +261,31 @@ def _model(name: str, value: Any) -> ModelRef:
     return value
 
 
-def _steps(name: str, value: Any) -> int:
-    number = _whole(name, value)
-    if not 1 <= number <= 1000:
-        raise RecipeError(f"steps must be from 1 to 1000 (20 to 50 is usual), not {number}.")
-    return number
-
-
-def _size(name: str, value: Any) -> tuple[int, int]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise RecipeError(f"size must be (width, height) in pixels, not {value!r:.60}.")
-    sides = tuple(_whole("each side of size", side) for side in value)
-    if len(sides) != 2 or min(sides) < 1 or max(sides) > 65_536:
-        raise RecipeError(f"size must be (width, height) in pixels, not {sides!r:.60}.")
-    return sides[0], sides[1]
-
-
-def _interval(name: str, value: Any) -> tuple[float, float]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise RecipeError(f"{name} must be (start, end) as fractions of the run, not {value!r:.60}.")
-    ends = tuple(_number(name, end) for end in value)
-    if len(ends) != 2 or not 0 <= ends[0] < ends[1] <= 1:
-        raise RecipeError(f"{name} must be (start, end) with 0 <= start < end <= 1, not {ends!r:.60}.")
-    return ends[0], ends[1]
-
-
-def _options(name: str, value: Any) -> Options:
-    """A dict or pairs as a tuple of pairs sorted by name, its values plain JSON data."""
-    pairs = (
-        list(value.items())
-        if isinstance(value, Mapping)
-        else list(value)
-        if isinstance(value, (tuple, list))
-        else None
-    )
-    if pairs is None or not all(
-        isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
-    ):
-        raise RecipeError(f"{name} must be a dict of names and values, not {value!r:.60}.")
-    pairs = [(_paired(key), part) for key, part in pairs]
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise RecipeError(f"{name} names the same option twice.")
-    return tuple(
-        (key, _plain_value(f"{name}[{key!r}]", part)) for key, part in sorted(pairs, key=lambda pair: pair[0])
-    )
-
-
-def _plain_value(name: str, value: Any) -> Any:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _paired(value)
-    if isinstance(value, (list, tuple)):
-        return tuple(_plain_value(name, part) for part in value)
-    if isinstance(value, Mapping):
-        return _options(name, value)
-    try:
-        return _whole(name, value) if not isinstance(value, float) else _number(name, value)
-    except RecipeError:
-        return _number(name, value)
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise RecipeError(f"{name} must be True or False, not {value!r:.60}.")
-    return value
-
-
-def _style_of_words(name: str, value: Any) -> str:
-    if value not in ("plain", "weighted"):
-        raise RecipeError(f'words must be "plain" or "weighted", not {value!r:.60}.')
-    return value
-
-
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "prompt": _words_or_mix,
     "negative": _words_or_mix,
     "seed": _seed,
     "model": _model,
-    "sampler": _text,
-    "schedule": _text,
-    "steps": _steps,
-    "guidance": _in_range(0, 1000),
-    "guidance_interval": _interval,
-    "guidance_rescale": _in_range(0, 1),
-    "distilled_guidance": _in_range(0, 1000),
-    "size": _size,
-    "image": _text,
-    "strength": _in_range(0, 1),
-    "mask": _text,
-    "control": _options,
-    "adapters": _options,
-    "truncation": _in_range(0, 10),
-    "style_mix": _options,
-    "direction": _options,
-    "words": _style_of_words,
-    "tile": _flag,
-    "options": _options,
-    "extra": _options,
+    "sampler": as_text,
+    "schedule": as_text,
+    "steps": as_steps,
+    "guidance": in_range(0, 1000),
+    "guidance_interval": as_interval,
+    "guidance_rescale": in_range(0, 1),
+    "distilled_guidance": in_range(0, 1000),
+    "size": as_size,
+    "image": as_text,
+    "strength": in_range(0, 1),
+    "mask": as_text,
+    "control": as_options,
+    "adapters": as_options,
+    "truncation": in_range(0, 10),
+    "style_mix": as_options,
+    "direction": as_options,
+    "words": as_style_of_words,
+    "tile": as_flag,
+    "options": as_options,
+    "extra": as_options,
 }
 
 FIELDS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Recipe))
