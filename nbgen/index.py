@@ -28,6 +28,10 @@ When = datetime | date | timedelta
 
 _KEY = re.compile(r"[0-9a-f]{64}\.png")
 
+_FIRST = -(2**63)
+_MOST_WORDS = 50
+"""Words of a search that count; SQLite bounds how deep an expression may be."""
+
 _TABLE = """CREATE TABLE IF NOT EXISTS pictures (
     key TEXT PRIMARY KEY, made INTEGER, words TEXT, model TEXT, fingerprint TEXT, sampler TEXT
 )"""
@@ -67,8 +71,10 @@ class Index:
         """
         if text.strip() and not _words(text):
             return []
-        wanted, values = ["made >= ?"], [since if since is not None else -(2**63)]
-        clauses: list[tuple[str, str]] = [("instr(words, ?)", _pattern(word)) for word in _words(text)]
+        wanted, values = ["made >= ?"], [_FIRST if since is None else max(_FIRST, min(since, -_FIRST - 1))]
+        clauses: list[tuple[str, str]] = [
+            ("instr(words, ?)", _pattern(word)) for word in list(dict.fromkeys(_words(text)))[:_MOST_WORDS]
+        ]
         if model is not None:
             clauses.append(("? IN (model, fingerprint)", printable(model)))
         if sampler is not None:
@@ -172,10 +178,13 @@ def _pattern(word: str) -> str:
 
 def moment(when: When) -> datetime:
     """A point in time with its zone. Raises RecipeError for what is none."""
-    if isinstance(when, timedelta):
-        return datetime.now().astimezone() - when
-    if isinstance(when, datetime):
-        return when.astimezone()
-    if isinstance(when, date):
-        return datetime(when.year, when.month, when.day).astimezone()
+    try:
+        if isinstance(when, timedelta):
+            return datetime.now().astimezone() - when
+        if isinstance(when, datetime):
+            return when.astimezone()
+        if isinstance(when, date):
+            return datetime(when.year, when.month, when.day).astimezone()
+    except (OverflowError, ValueError, OSError):
+        raise RecipeError(f"{when!r} is beyond the times that a computer counts.") from None
     raise RecipeError(f"a time is a datetime, a date or a timedelta (how long ago), not {when!r:.60}.")

@@ -106,6 +106,12 @@ class Picture:
 
         return remake(self.recipe, **changes)
 
+    def star(self, on: bool = True) -> None:
+        """Give this stored picture a star, or take it away: pruning spares it, `history(starred=True)` finds it."""
+        from .storage import default_store
+
+        default_store().star(self.key, on)
+
     def save(self, path: str | os.PathLike[str], metadata: str = "recipe") -> Path:
         """Write the picture at its original size and return the path; the suffix chooses PNG, WebP or JPEG.
 

@@ -56,9 +56,9 @@ def read_head(file: BinaryIO) -> tuple[tuple[int, int], dict[str, str]]:
         data, check = file.read(length), file.read(4)
         if zlib.crc32(kind + data) != int.from_bytes(check, "big"):
             raise ValueError("a chunk of this PNG is damaged")
-        if kind == b"IHDR":
+        if kind == b"IHDR" and length == 13:
             size = struct.unpack(">II", data[:8])
-        else:
+        elif kind == b"tEXt":
             key, _, text = data.partition(b"\0")
             texts[key.decode("latin-1")] = text.decode("latin-1")
     raise ValueError("this PNG ends before its pixels")

@@ -64,6 +64,11 @@ def test_words_find_prompts_newest_first(store: Store, text: str, found: list[in
     assert seeds(store.history(text)) == found
 
 
+def test_a_search_for_a_whole_novel(store: Store) -> None:
+    assert store.history(" ".join(f"word{number}" for number in range(20_000))) == []
+    assert seeds(store.history("apple " * 20_000)) == [1, 0]
+
+
 def test_filters(store: Store) -> None:
     assert seeds(store.history(model="mini")) == [1, 0]
     assert seeds(store.history(model="b" * 64)) == [1]
@@ -84,6 +89,10 @@ def test_since(store: Store) -> None:
     assert seeds(store.history(since=timedelta(days=4))) == [5, 4, 3, 2, 1, 0]
     assert seeds(store.history(since=date.today() - timedelta(days=1))) == [5, 4, 3, 2, 1]
     assert seeds(store.history(since=datetime.now() + timedelta(days=1))) == []
+    assert seeds(store.history(since=datetime.max.replace(year=9000))) == []
+    assert len(store.history(since=date(1900, 1, 1))) == 6
+    with pytest.raises(RecipeError, match="beyond"):
+        store.history(since=timedelta.max)
     with pytest.raises(RecipeError, match="timedelta"):
         store.history(since="yesterday")  # type: ignore[arg-type]
 
@@ -237,10 +246,12 @@ def test_the_public_verb(empty_store: Path) -> None:
     assert seeds(found) == [2, 1]
     assert len(nbgen.history(model=ModelRef("mini", "f" * 64))) == 3
     assert len(nbgen.history(model=ModelRef("mini", "e" * 64))) == 0  # its weights have changed since
-    from nbgen.verbs.remembering import star
-
-    star(found[0])
+    found[0].star()
     assert seeds(nbgen.history(starred=True)) == [2]
+    found[0].star(on=False)
+    assert len(nbgen.history(starred=True)) == 0
+    with pytest.raises(PictureFileError, match="in the store"):
+        made(seed=99).star()
     with pytest.raises(SamplerError):
         nbgen.history(sampler="eulr")
     for wrong in ({"limit": 0}, {"limit": True}, {"text": 3}):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import random
+import socket
 import struct
 import subprocess
 import zlib
@@ -111,6 +113,15 @@ def test_an_edited_part_of_a_picture_is_a_composite() -> None:
 def test_text_that_latin_1_holds_is_in_the_chunk_that_every_reader_knows() -> None:
     assert b"tEXtparameters\0a caf\xe9" in written(Recipe(prompt="a café"))
     assert b"iTXtparameters\0" in written(Recipe(prompt="日本語"))
+
+
+def test_no_file_tells_of_user_host_or_home(tmp_path: Path) -> None:
+    private = [getpass.getuser(), socket.gethostname(), str(Path.home()), tmp_path.name]
+    for kind in ("png", "webp", "jpg"):
+        path = Picture(PIXELS, Recipe(prompt="a cat", seed=1), COST).save(tmp_path / f"a.{kind}", "full")
+        info = Image.open(io.BytesIO(path.read_bytes())).info
+        told = " ".join(str(value) for value in [*info.values(), metadata.read_text(info), read(path)])
+        assert not [word for word in private if len(word) > 3 and word in told]
 
 
 def foreign_png(**texts: str) -> bytes:

@@ -1,11 +1,11 @@
-"""What was made before: search in the store, and stars."""
+"""What was made before, found again in the store."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..errors import RecipeError
-from ..picture import Picture, Pictures
+from ..picture import Pictures
 from ..recipe import ModelRef
 from ..sampling import find_sampler
 from ..storage import When, default_store
@@ -41,8 +41,3 @@ def history(
         limit=limit,
     )
     return Pictures(found)
-
-
-def star(picture: Picture, on: bool = True) -> None:
-    """Give a picture a star, or take it away. Pruning never removes it; `history(starred=True)` finds it."""
-    default_store().star(picture.key, on)
