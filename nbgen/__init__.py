@@ -12,29 +12,38 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Cost": "picture",
+    "Grid": "verbs.grid",
     "Mix": "recipe",
     "ModelRef": "recipe",
     "Picture": "picture",
     "Pictures": "picture",
     "Recipe": "recipe",
+    "axis": "axes",
+    "compare": "verbs.comparing",
     "defaults": "session",
     "generate": "verbs.making",
     "history": "verbs.remembering",
     "list_models": "models.catalogue",
     "list_samplers": "sampling",
     "load": "models.loading",
+    "plan": "verbs.comparing",
     "read": "picture",
+    "spread": "axes",
+    "swap_words": "axes",
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
 
 __all__ = [
     "Cost",
+    "Grid",
     "Mix",
     "ModelRef",
     "Picture",
     "Pictures",
     "Recipe",
     "__version__",
+    "axis",
+    "compare",
     "defaults",
     "errors",
     "generate",
@@ -43,17 +52,23 @@ __all__ = [
     "list_models",
     "list_samplers",
     "load",
+    "plan",
     "read",
+    "spread",
+    "swap_words",
 ]
 
 if TYPE_CHECKING:
     from . import errors
+    from .axes import axis, spread, swap_words
     from .models.catalogue import list_models
     from .models.loading import load
     from .picture import Cost, Picture, Pictures, read
     from .recipe import Mix, ModelRef, Recipe
     from .sampling import list_samplers
     from .session import defaults
+    from .verbs.comparing import compare, plan
+    from .verbs.grid import Grid
     from .verbs.making import generate
     from .verbs.remembering import history
 

@@ -18,7 +18,6 @@ from .names import check_fields
 LIMIT = 10_000
 """Cells that a comparison may have unless `limit=` says otherwise."""
 
-MOST_POSITIONS = 1_000_000
 MOST_PROBLEMS = 12
 
 
@@ -52,22 +51,37 @@ def lay_out(
     start = {**base, **fixed}
     _check_overlaps(axes, fixed, problems)
     repeated = n is not None and _add_repeats(axes, start, n, problems)
-    count = math.prod(len(each) for each in axes)
-    if count > limit:
-        product = " × ".join(f"{len(each):,} ({each.title})" for each in axes)
-        problems.append(
-            f"{product} would be {count:,} cells, and the limit is {limit:,}: vary less, or say limit={count}."
-        )
-        _raise(problems)
     grid = Layout(tuple(axes), (), inside=repeated)
     kept = _keep(grid, _combinations(grid, start, problems), where, problems)
-    positions = _find_reference(grid, reference, problems)
+    positions: dict[int, int] = {}
+    try:
+        positions = find_reference(grid, reference) if reference is not None else {}
+    except RecipeError as error:
+        problems.append(str(error))
     cells, errors = _resolve(grid, kept, resolve, known)
     _raise(problems, errors)
     layout = Layout(grid.axes, tuple(cells), MappingProxyType(positions), repeated)
     if positions and all(layout.reference_of(number) is None for number in range(len(cells))):
         raise RecipeError(f"the reference {_named(reference)} is in no cell: where= skips all of it.")
     return layout
+
+
+def _check_count(
+    given: Sequence[Any], fields: Mapping[str, Any], n: Any, limit: int, problems: list[str]
+) -> None:
+    """Raises where there would be too many cells, before as much as a label is made for each."""
+    named = [(each.title, each) for each in given if isinstance(each, Axis)]
+    named += [(name, value) for name, value in fields.items() if varies(value)]
+    lengths = [(title, max(1, len(each))) for title, each in named]
+    if isinstance(n, int) and n > 1:
+        lengths.append(("n", n))
+    count = math.prod(length for _, length in lengths)
+    if count > limit:
+        product = " × ".join(f"{length:,} ({title})" for title, length in lengths)
+        problems.append(
+            f"{product} would be {count:,} cells, and the limit is {limit:,}: vary less, or say limit={count}."
+        )
+        _raise(problems)
 
 
 def _split(
@@ -93,10 +107,6 @@ def _split(
             fixed[name] = value
         elif len(value) == 0:
             problems.append(f"{name}={value!r} is an empty axis: give it at least one value.")
-        elif len(value) > MOST_POSITIONS:
-            problems.append(
-                f"{name} alone has {len(value):,} values, and an axis has at most {MOST_POSITIONS:,}."
-            )
         else:
             axes.append(field_axis(name, value))
     return axes, fixed
@@ -104,10 +114,8 @@ def _split(
 
 def _add_repeats(axes: list[Axis], start: Mapping[str, Any], n: Any, problems: list[str]) -> bool:
     """The axis of seeds that `n=` stands for, at the end of `axes`; says whether there is one."""
-    if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n.__index__() <= MOST_POSITIONS:
-        problems.append(
-            f"n, the pictures in each cell, must be a whole number from 1 to {MOST_POSITIONS:,}, not {n!r:.40}."
-        )
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n.__index__() < 1:
+        problems.append(f"n, the pictures in each cell, must be a whole number from 1, not {n!r:.40}.")
         return False
     seeded = [each.title for each in axes if "seed" in each.fields]
     if seeded:
@@ -217,33 +225,28 @@ def _parameters(where: Callable[..., bool], offered: Mapping[str, Any]) -> list[
     return names
 
 
-def _find_reference(grid: Layout, reference: Any, problems: list[str]) -> dict[int, int]:
-    """Axis number -> position of the reference, from a value on some axis or a dict of several."""
-    if reference is None:
-        return {}
-    try:
-        if isinstance(reference, Mapping):
+def find_reference(grid: Layout, reference: Any) -> dict[int, int]:
+    """Axis number -> position of a reference: a value on one axis, or a dict of several. RecipeError elsewhere."""
+    if isinstance(reference, Mapping):
+        try:
             return grid.positions(reference)
-    except RecipeError as error:
-        problems.append(f"the reference is not in the grid: {error}")
-        return {}
+        except RecipeError as error:
+            raise RecipeError(f"the reference is not in the grid: {error}") from None
     found = {
         number: position
         for number, each in enumerate(grid.axes)
         if (position := each.position(reference)) is not None
     }
-    if len(found) == 1:
-        return found
-    if found:
+    if len(found) > 1:
         titles = [grid.axes[number].title for number in found]
-        problems.append(
+        raise RecipeError(
             f"the reference {_named(reference)} is on several axes ({listed(titles)}): "
             f"say which, as in reference=dict({titles[0]}={reference!r})."
         )
-    else:
+    if not found:
         places = "; ".join(str(each) for each in grid.axes) or "nothing"
-        problems.append(f"the reference {_named(reference)} is not in the grid, which has {places:.300}.")
-    return {}
+        raise RecipeError(f"the reference {_named(reference)} is not in the grid, which has {places:.300}.")
+    return found
 
 
 def _resolve(

@@ -115,7 +115,7 @@ def test_reference_is_a_value_or_a_cell():
         (dict(seed=[]), "empty axis"),
         (dict(seed=range(0)), "empty axis"),
         (dict(seed=range(1000), guidance=list(range(1000))), "1,000,000 cells.*limit=1000000"),
-        (dict(seed=range(10**12)), "1,000,000,000,000 values"),
+        (dict(seed=range(10**12)), "1,000,000,000,000 cells"),
         (dict(cfg=[1, 2]), "nbgen calls it guidance"),
         (dict(smapler=["ddim"]), "did you mean sampler"),
         (dict(seed=[0, 1], n=4), "leave one of them out"),

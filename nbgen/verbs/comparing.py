@@ -1,0 +1,297 @@
+"""`compare` and `plan`: every combination of what varies, checked as a whole, made in one batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Literal, overload
+
+from .. import session
+from ..axes import Axis, axis, label_of, varies
+from ..combining import LIMIT, find_reference, lay_out
+from ..errors import PictureFileError, RecipeError
+from ..jobs import Job
+from ..layout import Cell, Layout
+from ..models.base import Model
+from ..models.loading import find
+from ..picture import Picture, as_image, read
+from ..pixels import KINDS
+from ..recipe import FIELDS, Mix, ModelRef, Recipe
+from .auditing import audit
+from .grid import Grid
+from .making import as_model
+from .planning import Plan, estimate
+from .running import start_each
+from .waiting import deliver
+
+_ARGUMENTS = frozenset({"n", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"})
+_A_SAMPLERS_OWN = frozenset({"options", "schedule"})
+
+Start = Any
+"""A prompt, a Mix, a list of prompts, a Picture, a dict of pictures by name, or a folder of pictures as a Path."""
+
+
+@overload
+def compare(
+    start: Start = ..., /, *axes: Axis, n: int | None = ..., where: Callable[..., bool] | None = ...,
+    reference: Any = ..., limit: int = ..., wait: Literal[True] = ..., fresh: bool = ..., store: bool = ...,
+    exact: bool = ..., **fields: Any,
+) -> Grid: ...  # fmt: skip
+@overload
+def compare(
+    start: Start = ..., /, *axes: Axis, n: int | None = ..., where: Callable[..., bool] | None = ...,
+    reference: Any = ..., limit: int = ..., wait: Literal[False], fresh: bool = ..., store: bool = ...,
+    exact: bool = ..., **fields: Any,
+) -> Job: ...  # fmt: skip
+def compare(
+    start: Start = None,
+    /,
+    *axes: Axis,
+    n: int | None = None,
+    where: Callable[..., bool] | None = None,
+    reference: Any = None,
+    limit: int = LIMIT,
+    wait: bool = True,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    **fields: Any,
+) -> Grid | Job:
+    """Pictures at every combination of what varies, as one labelled grid.
+
+    A value fixes, a list varies: any field of a recipe (`model` too) may be one value or a list, a range or
+    `nbgen.axis(…)`. The last axis runs along columns, the one before along rows, further ones are pages.
+
+    start: the prompt, or a picture to start from; a dict of pictures by name or a folder (as a Path) compares
+        pictures that exist already
+    axes: axes without a keyword: `nbgen.axis("speed", {…})`, `nbgen.swap_words("cat", ["cat", "dog"])`
+    n: pictures in each cell, with seeds seed, seed + 1, … (seed is 0 when left out)
+    where: a function that says which cells to keep: `where=lambda sampler, steps: …`
+    reference: a value, or a dict of several, that cells are measured against
+    limit: the most cells that are not taken for a slip
+    wait, fresh, store, exact: as in `generate`
+
+    Everything is checked before anything runs; RecipeError lists all problems at once. What the store has is
+    taken from there, so that a run that was interrupted goes on where it stopped. A cell that fails says why
+    in its place.
+
+        grid = nbgen.compare("a cat face", sampler=["ddim", "dpm++2m", "heun"], seed=range(4), steps=12)
+    """
+    if isinstance(start, (Mapping, PurePath)):
+        return _existing(start, axes, fields, n, where, reference)
+    layout, models = _prepare(start, axes, fields, n, where, reference, limit)
+    recipes = layout.recipes
+    for line in [*_notes(recipes, models), *audit(layout, models)]:
+        print(line)
+    title = _title(layout)
+
+    def make_grid(job: Job) -> Grid:
+        reasons = {number: _reason(error) for number, error in job.errors.items()}
+        return Grid(layout, job.finished, reasons, title, _in_common(recipes))
+
+    groups = _by_model(recipes, models)
+    job = start_each(groups, recipes, fresh=fresh, store=store, exact=exact, make_result=make_grid)
+    return deliver(job) if wait else job
+
+
+def plan(
+    start: Start = None,
+    /,
+    *axes: Axis,
+    n: int | None = None,
+    where: Callable[..., bool] | None = None,
+    reference: Any = None,
+    limit: int = LIMIT,
+    fresh: bool = False,
+    exact: bool = False,
+    **fields: Any,
+) -> Plan:
+    """What `compare` with the same arguments would do: cells, what is stored, denoiser calls, time, memory.
+
+    Nothing is made. Raises what `compare` would.
+    """
+    if isinstance(start, (Mapping, PurePath)):
+        raise RecipeError("these pictures exist already: there is nothing to plan.")
+    layout, models = _prepare(start, axes, fields, n, where, reference, limit)
+    return estimate(_by_model(layout.recipes, models), layout.recipes, fresh=fresh, exact=exact)
+
+
+def _prepare(
+    start: Start,
+    axes: Sequence[Axis],
+    fields: Mapping[str, Any],
+    n: int | None,
+    where: Callable[..., bool] | None,
+    reference: Any,
+    limit: int,
+) -> tuple[Layout, dict[ModelRef, Model]]:
+    """The checked layout, and the models that take part."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise RecipeError(f"limit must be a whole number from 1, not {limit!r:.40}.")
+    given, base = _given(start, fields)
+    choices = _model_choices(axes, given)
+    chosen = {id(choice): as_model(choice) for choice in choices}
+    default = next(iter(chosen.values())) if chosen else _default_model(start)
+    models = list(chosen.values()) or [default]
+    known = frozenset().union(*(model.fields for model in models)) | _ARGUMENTS
+    written = {*given, *(name for each in axes for name in each.fields)}
+
+    def resolve(**values: Any) -> Recipe:
+        model = chosen[id(values.pop("model"))] if "model" in values else default
+        if values.get("sampler") != base.get("sampler"):
+            # They belong to the sampler of the picture or the defaults that this starts from.
+            values = {
+                name: value
+                for name, value in values.items()
+                if name in written or name not in _A_SAMPLERS_OWN
+            }
+        # What those bring along, and this model does not have, goes too.
+        return model.resolve(
+            **{name: value for name, value in values.items() if name in written or name in model.fields}
+        )
+
+    layout = lay_out(
+        axes, given, known=known, resolve=resolve, base={"seed": 0, **base}, n=n, where=where,
+        reference=reference, limit=limit,
+    )  # fmt: skip
+    return layout, {model.ref: model for model in models}
+
+
+def _given(start: Start, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the call itself says, the prompt first, and what it starts from."""
+    base = dict(session.default_fields())
+    given = {name: value for name, value in fields.items() if value is not None or name == "negative"}
+    if start is None:
+        return given, base
+    if isinstance(start, Picture):
+        if start.recipe is None:
+            raise RecipeError(
+                "this picture carries no recipe, so there is nothing to start from: give a prompt."
+            )
+        neutral = Recipe()
+        kept = {name: getattr(start.recipe, name) for name in FIELDS if name != "model"}
+        return given, {
+            **base,
+            **{name: value for name, value in kept.items() if value != getattr(neutral, name)},
+        }
+    if isinstance(start, (str, Mix)) or varies(start):
+        if "prompt" in given:
+            raise RecipeError("the prompt is given twice: first, and as prompt=.")
+        return {"prompt": start, **given}, base
+    raise RecipeError(
+        "compare starts from a prompt, a list of prompts, a picture, a dict of pictures or a folder (a Path), "
+        f"not {start!r:.60}."
+    )
+
+
+def _model_choices(axes: Sequence[Axis], given: Mapping[str, Any]) -> list[Any]:
+    """Every value that `model` takes, as it was written."""
+    value = given.get("model")
+    found: list[Any] = [value]
+    if varies(value):
+        found = list(value.values if isinstance(value, Axis) else value or ())
+    changing = [*axes, *(each for name, each in given.items() if isinstance(each, Axis) and name != "model")]
+    found += [change["model"] for each in changing for change in each.changes if "model" in change]
+    return [each for each in found if each is not None]
+
+
+def _default_model(start: Start) -> Model:
+    if isinstance(start, Picture) and start.recipe is not None and start.recipe.model is not None:
+        return find(start.recipe.model)
+    return as_model(None)
+
+
+def _by_model(recipes: Sequence[Recipe], models: Mapping[ModelRef, Model]) -> list[tuple[Model, list[int]]]:
+    groups: dict[ModelRef, list[int]] = {}
+    for place, recipe in enumerate(recipes):
+        assert recipe.model is not None
+        groups.setdefault(recipe.model, []).append(place)
+    return [(models[ref], places) for ref, places in groups.items()]
+
+
+def _notes(recipes: Sequence[Recipe], models: Mapping[ModelRef, Model]) -> list[str]:
+    """What a person should know before looking, such as words that a model cannot follow; each once."""
+    different = {(recipe.prompt, recipe.model): recipe for recipe in recipes}.values()
+    return list(
+        dict.fromkeys(
+            note for recipe in different if recipe.model for note in models[recipe.model].notes(recipe)
+        )
+    )
+
+
+def _title(layout: Layout) -> str:
+    """What all cells have in common in words, else what varies."""
+    prompts = {recipe.prompt for recipe in layout.recipes}
+    if len(prompts) == 1 and None not in prompts:
+        return str(prompts.pop())
+    return "comparison of " + (", ".join(each.title for each in layout.axes) or "one picture")
+
+
+def _in_common(recipes: Sequence[Recipe]) -> tuple[str, ...]:
+    """A line for below the figure: the settings that every cell shares."""
+    said = []
+    for name in ("prompt", "model", "sampler", "schedule", "steps", "guidance", "size", "seed"):
+        values = {getattr(recipe, name) for recipe in recipes}
+        value = next(iter(values))
+        if len(values) == 1 and value is not None:
+            said.append(
+                label_of(value)
+                if name in ("prompt", "model", "sampler", "size")
+                else f"{name} {label_of(value)}"
+            )
+    return (" · ".join(said),) if said else ()
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__
+
+
+def _existing(
+    source: Mapping[str, Any] | PurePath,
+    axes: Sequence[Axis],
+    fields: Mapping[str, Any],
+    n: int | None,
+    where: Callable[..., bool] | None,
+    reference: Any,
+) -> Grid:
+    """A grid of pictures that were made before, here or elsewhere."""
+    if axes or fields or n is not None or where is not None:
+        raise RecipeError(
+            "pictures that exist already are compared as they are: leave out fields, axes, n and where."
+        )
+    named = source if isinstance(source, Mapping) else _pictures_in(Path(source))
+    if not named:
+        raise RecipeError("there are no pictures to compare: the dict is empty.")
+    pictures, problems = {}, []
+    for number, (name, picture) in enumerate(named.items()):
+        try:
+            pictures[number] = _as_picture(picture, str(name))
+        except PictureFileError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise PictureFileError("\n".join(problems))
+    along = axis("picture", {str(name): place for place, name in enumerate(named)})
+    layout = Layout((along,), tuple(Cell((number,), {}) for number in pictures))
+    positions = find_reference(layout, reference) if reference is not None else {}
+    grid = Grid(Layout(layout.axes, layout.cells, positions), pictures, title="comparison of pictures")
+    session.remember(grid)
+    return grid
+
+
+def _as_picture(source: Any, name: str) -> Picture:
+    if isinstance(source, Picture):
+        return source
+    return read(source) if isinstance(source, (str, os.PathLike)) else Picture(as_image(source), name=name)
+
+
+def _pictures_in(folder: Path) -> dict[str, Path]:
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS and path.is_file())
+    except OSError:
+        raise PictureFileError(f"{folder.name!r} is not a folder that can be read.") from None
+    if not found:
+        raise PictureFileError(
+            f"there are no pictures in {folder.name!r}: {', '.join(KINDS)} are looked for."
+        )
+    return {path.name: path for path in found}

@@ -1,0 +1,83 @@
+"""What would a comparison take: pictures still to make, denoiser calls, and seconds by what such pictures took."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..models.base import Model
+from ..recipe import Recipe
+from ..storage import default_store
+
+_LOOKED_AT = 200
+_NEAREST = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `compare` would do. Shows itself as a sentence.
+
+    `cells` share `pictures` different ones, of which `stored` need not be made. `calls` are denoiser calls still
+    to make and `rows` the rows in forwards they take. `seconds` is estimated from what stored pictures of the
+    same model took, None where there are none. `bytes` is what the pictures take uncompressed.
+    """
+
+    cells: int
+    pictures: int
+    stored: int
+    calls: int
+    rows: int
+    seconds: float | None
+    bytes: int
+
+    def __str__(self) -> str:
+        left = self.pictures - self.stored
+        pictures = (
+            f"{self.pictures:,} different pictures" if self.pictures != self.cells else "as many pictures"
+        )
+        parts = [f"{self.cells:,} cells, {pictures}", f"{self.stored:,} of them stored"]
+        if left:
+            parts.append(f"{self.calls:,} denoiser calls for the other {left:,}")
+            known = "unknown time: nothing was made with this model yet"
+            parts.append(known if self.seconds is None else f"about {_duration(self.seconds)}")
+        parts.append(f"{self.bytes / 1e6:,.1f} MB uncompressed")
+        return "; ".join(parts) + "."
+
+    def __repr__(self) -> str:
+        return f"Plan({self})"
+
+
+def estimate(
+    groups: Sequence[tuple[Model, Sequence[int]]], recipes: Sequence[Recipe], *, fresh: bool, exact: bool
+) -> Plan:
+    """The plan for these recipes; `groups` say which are whose."""
+    different = {recipe.key: recipe for recipe in recipes}
+    stored = set() if fresh else default_store().has(different, exact=exact)
+    calls = rows = 0
+    seconds: float | None = 0.0
+    for model, places in groups:
+        wanted = {recipes[place].key: recipes[place] for place in places if recipes[place].key not in stored}
+        here = sum(model.calls(recipe) * model.asks(recipe) for recipe in wanted.values())
+        calls += sum(model.calls(recipe) for recipe in wanted.values())
+        rows += here
+        rate = _seconds_a_row(model, 1 if exact else len(wanted)) if wanted else 0.0
+        seconds = None if rate is None or seconds is None else seconds + rate * here
+    sizes = [recipe.size or (0, 0) for recipe in different.values()]
+    total = sum(3 * width * height for width, height in sizes)
+    return Plan(len(recipes), len(different), len(stored), calls, rows, seconds, total)
+
+
+def _seconds_a_row(model: Model, together: int) -> float | None:
+    """What a row of a forward took in pictures of this model that were made with about as many others."""
+    made = default_store().history(model=model.ref.fingerprint, limit=_LOOKED_AT)
+    costs = [picture.cost for picture in made if picture.cost.rows and picture.cost.shared_seconds > 0]
+    costs.sort(key=lambda cost: abs(cost.batch - together))
+    rates = [cost.shared_seconds / cost.rows for cost in costs[:_NEAREST]]
+    return statistics.median(rates) if rates else None
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
