@@ -9,9 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("playwright", reason="playwright is missing: pip install 'nbgen[browser]'")
-
 from playwright.sync_api import Browser, sync_playwright
 
 from .lab import CHROMIUM, Lab, Notebook

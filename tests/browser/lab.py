@@ -38,6 +38,9 @@ c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.news_url = None
 """
 
+PATIENCE = 90
+"""Seconds until a wait gives up. Only what hangs meets it: a slow machine is no failed test."""
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1", ""}
 
 # What a page may complain of that no notebook caused, each with its reason.
@@ -112,7 +115,7 @@ class Lab:
             self._server.wait()
         self._log.close()
 
-    def _wait_until_it_answers(self, seconds: float = 60) -> None:
+    def _wait_until_it_answers(self, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._server.poll() is None:
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
@@ -152,6 +155,7 @@ class Notebook:
         self.lab, self.page, self.path = lab, page, path
         self.complaints: list[str] = []
         self.strangers: list[str] = []
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._on_request)
@@ -189,6 +193,12 @@ class Notebook:
         if wait:
             self.wait_until_idle()
 
+    def run(self, cell: int) -> None:
+        """Run one cell and wait for it."""
+        self.page.evaluate("cell => { window.notebook.content.activeCellIndex = cell; }", cell)
+        self.command("notebook:run-cell")
+        self.wait_until_idle()
+
     def restart_and_run_all(self) -> None:
         self.command("notebook:restart-run-all", wait=False)
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
@@ -200,7 +210,7 @@ class Notebook:
     def interrupt(self) -> None:
         self.command("notebook:interrupt-kernel")
 
-    def wait_until_idle(self, seconds: float = 60) -> None:
+    def wait_until_idle(self, seconds: float = PATIENCE) -> None:
         """Until the kernel is idle and no cell of the notebook still waits for it."""
         self.page.wait_for_function(
             """() => window.notebook.sessionContext.session?.kernel?.status === "idle"

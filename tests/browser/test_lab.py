@@ -14,7 +14,5 @@ def test_widgets_show_and_answer(open_notebook: Open) -> None:
     with open_notebook("widgets", cells) as notebook:
         notebook.run_all()
         notebook.page.locator(".jupyter-button", has_text="press").click()
-        notebook.page.locator(".jp-Cell").nth(2).click()
-        notebook.command("notebook:run-cell")
-        notebook.wait_until_idle()
+        notebook.run(2)
         assert notebook.outputs()[2][0]["data"]["text/plain"] == "1"

@@ -22,7 +22,6 @@ def wait_for_strip(notebook: Notebook, cell: int) -> None:
             return found.length === 1 && found[0].closest(".jp-Cell").dataset.windowedListIndex === String(cell);
         }""",
         arg=[STRIP, cell],
-        timeout=20_000,
     )
 
 
@@ -120,6 +119,23 @@ def test_what_stays_of_each_call_is_the_same_on_a_second_run(open_notebook: Open
         first = notebook.outputs()
         notebook.restart_and_run_all()
         assert notebook.outputs() == first
+
+
+def test_the_engine_stops_within_a_tick_and_its_model_stays_usable(open_notebook: Open) -> None:
+    start = "import nbgen\nfrom nbgen.testing import tiny_sd\nmodel = tiny_sd()"
+    made = "nbgen.generate('a cat', model=model, seed=1, n={n}, steps=20, exact=True, store=False)"
+    with open_notebook("engine", [start, made.format(n=60), made.format(n=2)]) as notebook:
+        notebook.run_all(wait=False)
+        wait_for_strip(notebook, 1)
+        notebook.page.locator(STRIP, has_text="2 of 60 pictures").wait_for()
+        notebook.interrupt()
+        notebook.wait_until_idle(15)
+        _, stopped, unreached = saved(notebook)
+        assert stopped[0] == "image/png text/plain"
+        assert stopped[-1].startswith("KeyboardInterrupt: stopped after ")
+        assert unreached == []
+        notebook.run(2)
+        assert saved(notebook)[2] == ["image/png text/plain"]
 
 
 def test_with_two_notebooks_open_each_has_its_own_strip(open_notebook: Open, lab: Lab) -> None:
