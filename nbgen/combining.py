@@ -41,6 +41,7 @@ def lay_out(
     True; it takes the fields and axis titles that it names as parameters.
     """
     problems = check_fields([name for name, value in fields.items() if not isinstance(value, Axis)], known)
+    _check_count(given, fields, n, limit, problems)
     axes, fixed = _split(
         given,
         {name: value for name, value in fields.items() if name in known or isinstance(value, Axis)},
