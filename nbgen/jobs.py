@@ -176,7 +176,8 @@ class Job(Observer):
         """How many pictures are finished, in words: "3 of 8 pictures, 2 of them from the store"."""
         pictures = self.pictures
         stored = sum(picture.cost.stored for picture in pictures)
-        words = f"{len(pictures)} of {self.total or len(pictures)} picture{'' if self.total == 1 else 's'}"
+        count = f"{len(pictures)} of {self.total}" if self.total else str(len(pictures))
+        words = f"{count} picture{'' if (self.total or len(pictures)) == 1 else 's'}"
         return f"{words}, {stored} of them from the store" if stored else words
 
     @property

@@ -228,6 +228,8 @@ def test_progress_says_what_came_from_the_store_and_the_repr_says_nothing_that_c
     assert job.so_far == "2 of 4 pictures, 1 of them from the store"
     assert repr(job) == before == "Job(4 pictures; see .done, .pictures, .stop(), .result())"
     assert repr(Job(1)).startswith("Job(1 picture;")
+    assert Job(1).so_far == "0 of 1 picture"
+    assert Job().so_far == "0 pictures"
 
 
 def test_previews_are_kept_only_where_they_were_asked_for() -> None:

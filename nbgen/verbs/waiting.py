@@ -55,9 +55,8 @@ def deliver(job: Job, make_result: Callable[[Job], Any] | None = None) -> Any:
         raise
     session.remember(result)
     unshown.made(result)
-    default_store().flush(
-        PATIENCE
-    )  # so that a store that cannot be written is said with the call that meets it
+    # A store that cannot be written is said with the call that meets it.
+    default_store().flush(PATIENCE)
     return result
 
 
@@ -93,7 +92,11 @@ def _updated(progress: Progress | None) -> Progress | None:
 
 def _keep(job: Job, *, display: bool) -> bool:
     """Remember, and display where there is a cell, what is finished. Returns whether anything is."""
-    partial = job.partial()
+    try:
+        partial = job.partial()
+    except Exception as error:  # why the run ended matters more
+        warnings.warn(f"what was finished cannot be put together: {error}", stacklevel=3)
+        return False
     if partial is None:
         return False
     session.remember(partial)

@@ -86,6 +86,21 @@ def test_an_error_before_the_first_picture_leaves_the_latest_result_alone() -> N
     assert nbgen.last is latest
 
 
+def test_an_error_keeps_its_type_even_where_the_rest_cannot_be_put_together() -> None:
+    def work(job: Job) -> None:
+        job.picture(0, picture())
+        raise ZeroDivisionError
+
+    def make_result(job: Job) -> None:
+        raise ValueError("not enough")
+
+    with (
+        pytest.warns(UserWarning, match="cannot be put together: not enough"),
+        pytest.raises(ZeroDivisionError),
+    ):
+        deliver(jobs.submit(MODEL, work, total=2), make_result)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_stops_the_job_keeps_what_is_there_and_goes_on(times: int) -> None:
     job = Interrupted(2, make_result=lambda job: Pictures(job.pictures))
