@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import RecipeError
-from .words import printable, wrapped
+from .words import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +28,7 @@ _GAP, _EDGE = 8, 1
 _LINE, _FONT_SIZE, _CAPTION_LINES, _ABOVE, _BELOW = 16, 13, 3, 3, 5
 _GREY = (121, 121, 121, 255)
 """The grey with equal contrast, 4.3 to 1, to white and to a dark notebook's #111."""
+_POINTS = 9
 _HAIR = (128, 128, 128, 64)
 """A line around each picture, so that a white one ends somewhere on a white page."""
 
@@ -74,24 +75,38 @@ def contact_sheet(
 
 
 def contact_figure(pictures: Sequence[Drawable], labels: Sequence[str], columns: int | None = None) -> Figure:
-    """The same arrangement as a matplotlib Figure, captions as titles underneath; at most 400 pictures."""
+    """The same arrangement as a matplotlib Figure, one Axes a picture, captions underneath; at most 400."""
     from matplotlib.figure import Figure
 
     shown = pictures[:MOST]
     count = min(_columns(max(1, len(shown)), columns), max(1, len(shown)))
     rows = max(1, math.ceil(len(shown) / count))
-    side = min(2.6, 10 / count)
-    figure = Figure(figsize=(side * count, (side + 0.35) * rows), layout="constrained")
-    axes = figure.subplots(rows, count, squeeze=False)
-    for index, ax in enumerate(axes.flat):
+    side, gap = min(2.6, 10 / count), 0.08  # inches
+    letters = int((side - gap) * 72 / (0.6 * _POINTS))  # a letter of DejaVu Sans is about 0.6 em wide
+    captions = [_caption(label, letters) for label in labels[: len(shown)]]
+    deep = (
+        max((caption.count("\n") + 1 for caption in captions if caption), default=0) * 1.25 * _POINTS + 8
+    ) / 72
+    width, height = side * count, (side + deep) * rows
+    # Places are worked out here: matplotlib's own layouts take half a minute for some hundred pictures.
+    figure = Figure(figsize=(width, height))
+    for index, picture in enumerate(shown):
+        left, top = index % count * side + gap / 2, height - index // count * (side + deep) - gap / 2
+        size = side - gap
+        ax = figure.add_axes((left / width, (top - size) / height, size / width, size / height))
         ax.set_axis_off()
-        if index < len(shown):
-            pixels = np.asarray(_fitted(_load(shown[index]), 512))
-            ax.imshow(pixels, interpolation="nearest")
-            # A dollar sign would start a formula.
-            caption = printable(labels[index] if index < len(labels) else "")[:120].replace("$", r"\$")
-            ax.set_title(caption, fontsize=9, y=-0.02, verticalalignment="top", wrap=True)
+        image = _load(picture)
+        ax.imshow(
+            np.asarray(_fitted(image, 512) if max(image.size) > 512 else image), interpolation="nearest"
+        )
+        caption = captions[index] if index < len(captions) else ""
+        ax.set_title(caption, fontsize=_POINTS, y=-0.02, verticalalignment="top")
     return figure
+
+
+def _caption(label: str, letters: int) -> str:
+    # A dollar sign would start a formula.
+    return "\n".join(wrapped(label, max(4, letters), len, _CAPTION_LINES)).replace("$", r"\$")
 
 
 def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> None:
