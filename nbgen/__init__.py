@@ -20,7 +20,9 @@ _HOMES = {
     "Recipe": "recipe",
     "axis": "axes",
     "compare": "verbs.comparing",
+    "convergence": "verbs.converging",
     "defaults": "session",
+    "filmstrip": "verbs.filming",
     "generate": "verbs.making",
     "history": "verbs.remembering",
     "list_models": "models.catalogue",
@@ -44,8 +46,10 @@ __all__ = [
     "__version__",
     "axis",
     "compare",
+    "convergence",
     "defaults",
     "errors",
+    "filmstrip",
     "generate",
     "history",
     "last",
@@ -68,6 +72,8 @@ if TYPE_CHECKING:
     from .sampling import list_samplers
     from .session import defaults
     from .verbs.comparing import compare, plan
+    from .verbs.converging import convergence
+    from .verbs.filming import filmstrip
     from .verbs.grid import Grid
     from .verbs.making import generate
     from .verbs.remembering import history

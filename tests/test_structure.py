@@ -18,15 +18,15 @@ PACKAGE = REPOSITORY / "nbgen"
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split())
     for line in """
-    errors machine files unshown show recipe names axes layout arranging combining
+    errors machine files unshown show values mix recipe names axes layout arranging combining
     png pixels cost parameters metadata picture index pruning shelf writer storage
     session
-    sampling
+    samplers sampling
     engine
     models
     jobs
     verbs
-    testing training
+    analytic testing training
     widgets teach
     bench cli __main__
     """.strip().splitlines()

@@ -1,0 +1,134 @@
+"""`filmstrip`: snapshots along one run, from noise to picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+
+from ..engine.asks import Step
+from ..engine.batching import Engine, Failed
+from ..engine.observer import Observer
+from ..errors import RecipeError
+from ..jobs import Job, submit
+from ..models.base import Model
+from ..models.driven import DrivenModel
+from ..models.loading import find
+from ..names import check_fields
+from ..picture import Picture, Pictures
+from ..recipe import Recipe, canonical_seed
+from .making import as_model
+from .waiting import deliver
+
+SNAPSHOTS = 8
+
+
+def filmstrip(
+    prompt: str | Picture,
+    *,
+    at: Iterable[int] | None = None,
+    show: Literal["estimate", "noisy"] = "estimate",
+    seed: int = 0,
+    model: Any = None,
+    **fields: Any,
+) -> Pictures:
+    """Snapshots along **one** run: what the model sees in the noise at each of the denoiser calls `at`.
+
+    prompt: the words, or a picture whose run is shown
+    at: numbers of denoiser calls, from 1; left out, eight spread over the run, the last one included
+    show: "estimate", the finished picture as the model would guess it at that moment (x₀ from xₜ and the
+        guided prediction); "noisy", the latent itself at that moment, decoded
+
+    To run with different numbers of steps instead, which is another question, give `steps` a list in
+    `nbgen.compare`. Snapshots are not stored: they are no finished pictures. Raises RecipeError before any work.
+
+        nbgen.filmstrip("a cat face", at=[1, 2, 5, 10, 20])
+    """
+    recipe, chosen = _recipe(prompt, seed, model, fields)
+    if show not in ("estimate", "noisy"):
+        raise RecipeError(f'show must be "estimate" or "noisy", not {show!r:.40}.')
+    total = chosen.calls(recipe)
+    numbers = _numbers(at, total)
+    watching = _Watching({number - 1 for number in numbers}, show == "noisy")
+
+    def work(job: Job) -> None:
+        watching.job = job
+        for made in Engine(chosen, [recipe], watching).run():
+            if isinstance(made, Failed):
+                raise made.error
+        frames = {}
+        if watching.kept:
+            places = sorted(watching.kept)
+            with torch.no_grad():
+                frames = dict(
+                    zip(
+                        places,
+                        chosen.decode(torch.stack([watching.kept[place] for place in places])),
+                        strict=True,
+                    )
+                )
+        for index, number in enumerate(numbers):
+            if number - 1 in frames:
+                job.picture(index, Picture(frames[number - 1], name=f"{number} of {total}"))
+
+    job = submit(chosen, work, total=len(numbers), make_result=lambda job: Pictures(job.pictures))
+    return deliver(job)
+
+
+def _recipe(prompt: Any, seed: int, model: Any, fields: dict[str, Any]) -> tuple[Recipe, DrivenModel]:
+    if not isinstance(prompt, Picture):
+        chosen = _with_a_run(as_model(model))
+        problems = check_fields(fields, chosen.fields)
+        if problems:
+            raise RecipeError(" ".join(problems))
+        return chosen.resolve(prompt=prompt, seed=canonical_seed(seed), **fields), chosen
+    if prompt.recipe is None or prompt.recipe.model is None:
+        raise RecipeError("this picture carries no recipe of a model, so its run cannot be shown.")
+    chosen = _with_a_run(as_model(model) if model is not None else find(prompt.recipe.model))
+    return chosen.check(prompt.recipe.replace(**fields, model=chosen.ref)), chosen
+
+
+def _with_a_run(model: Model) -> DrivenModel:
+    if not isinstance(model, DrivenModel):
+        raise RecipeError(f"the model {model.ref.name!r} draws in one forward: there is no run to show.")
+    return model
+
+
+def _numbers(at: Iterable[int] | None, total: int) -> list[int]:
+    if at is None:
+        count = min(SNAPSHOTS, total)
+        return sorted({round(1 + place * (total - 1) / max(1, count - 1)) for place in range(count)})
+    numbers = list(at) if not isinstance(at, int) else [at]
+    wrong = [
+        number
+        for number in numbers
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= total
+    ]
+    if wrong or not numbers:
+        named = f", not {wrong[0]!r:.40}" if wrong else ""
+        raise RecipeError(f"at must list denoiser calls of this run, from 1 to {total}{named}.")
+    return sorted(set(numbers))
+
+
+class _Watching(Observer):
+    """Keeps the latents of the steps that are asked for, and passes progress on."""
+
+    wants_steps = True
+
+    def __init__(self, wanted: set[int], noisy: bool) -> None:
+        self.kept: dict[int, torch.Tensor] = {}
+        self.job: Job | None = None
+        self._wanted = wanted
+        self._noisy = noisy
+
+    def step(self, event: Step) -> None:
+        if event.number in self._wanted:
+            self.kept[event.number] = event.x if self._noisy else event.x0
+
+    def tick(self, calls_done: int, calls_total: int) -> None:
+        if self.job is not None:
+            self.job.tick(calls_done, calls_total)
+
+    def stopping(self) -> bool:
+        return self.job is not None and self.job.stopping()
