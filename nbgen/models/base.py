@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import weakref
@@ -44,6 +45,7 @@ class Model:
 
     def __init__(self, ref: ModelRef, device: torch.device, *, rows: int | None = None) -> None:
         self._ref = ref
+        self._settled = 0
         self.device = device
         self.rows = rows
         self._knee: Knee | None = None
@@ -54,6 +56,16 @@ class Model:
     def ref(self) -> ModelRef:
         """Which weights these are now."""
         return self._ref
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Inside, `ref` is looked up once: a checksum over all weights for each cell of a grid would take minutes."""
+        self._ref = self.ref
+        self._settled += 1
+        try:
+            yield
+        finally:
+            self._settled -= 1
 
     @property
     def defaults(self) -> Mapping[str, Any]:

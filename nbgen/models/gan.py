@@ -44,7 +44,7 @@ class Generator(Model):
 
     @property
     def ref(self) -> ModelRef:
-        if self._handed_over:
+        if self._handed_over and not self._settled:
             self._ref = self._checksum()
         return self._ref
 

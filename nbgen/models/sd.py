@@ -62,7 +62,7 @@ class StableDiffusion(DrivenModel):
     @property
     def ref(self) -> ModelRef:
         """Which weights these are now: a pipeline that was handed over may have been trained meanwhile."""
-        if self._handed_over:
+        if self._handed_over and not self._settled:
             found = self._checksum()
             if found != self._ref:
                 self._ref = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -151,11 +152,14 @@ def _prepare(
             **{name: value for name, value in values.items() if name in written or name in model.fields}
         )
 
-    layout = lay_out(
-        axes, given, known=known, resolve=resolve, base={"seed": 0, **base}, n=n, where=where,
-        reference=reference, limit=limit,
-    )  # fmt: skip
-    return layout, {model.ref: model for model in models}
+    with contextlib.ExitStack() as stack:
+        for model in models:
+            stack.enter_context(model.settled())
+        layout = lay_out(
+            axes, given, known=known, resolve=resolve, base={"seed": 0, **base}, n=n, where=where,
+            reference=reference, limit=limit,
+        )  # fmt: skip
+        return layout, {model.ref: model for model in models}
 
 
 def _given(start: Start, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

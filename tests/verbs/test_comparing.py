@@ -149,6 +149,23 @@ def test_all_problems_are_said_before_anything_runs(model, rows):
     assert rows == []
 
 
+def test_weights_are_looked_at_once_a_call_not_once_a_cell(model, monkeypatch):
+    seen = []
+    tensors = type(model)._tensors
+    monkeypatch.setattr(type(model), "_tensors", lambda self: seen.append(1) or tensors(self))
+    nbgen.plan("a cat", model=model, seed=range(30))
+    assert len(seen) <= 4
+
+
+def test_a_pipeline_that_was_trained_on_makes_new_pictures():
+    trained = tiny_sd(4)
+    before = nbgen.compare("a cat", model=trained, seed=range(2), steps=2)
+    trained._pipe.unet.conv_in.weight.data += 0.01
+    after = nbgen.compare("a cat", model=trained, seed=range(2), steps=2)
+    assert not any(picture.cost.stored for picture in after)
+    assert {picture.key for picture in before}.isdisjoint(picture.key for picture in after)
+
+
 def test_it_starts_from_a_picture(model):
     picture = nbgen.generate(
         "a cat", model=model, seed=5, steps=3, sampler="dpm++2m karras", negative="a dog"
