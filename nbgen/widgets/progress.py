@@ -11,6 +11,7 @@ hands it to the shell that last wrote to the widget, which is the one that is bu
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ import anywidget
 import traitlets
 
 from ..jobs import Job
+from ..picture import Picture
+
+SHOWN = 16
+"""Finished pictures that are seen at a time, the latest ones."""
+
+_SIDE = 96
+"""Pixels a side of what is sent of each; the page shows it at half that, so that it is sharp on fine screens."""
 
 _CELL_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 """Ids as they stand in notebook files; VS Code sends an address instead."""
@@ -34,20 +42,38 @@ class CellProgress(anywidget.AnyWidget):
 
     cell = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
+    pictures: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
 
     def __init__(self, job: Job, cell: str) -> None:
         self._job = job
+        self._seen: set[int] = set()
         super().__init__(cell=cell, state=state_of(job))
+        self.update()
 
     def update(self) -> None:
         """Send what has changed; called from the main thread only."""
         self.state = state_of(self._job)
+        finished = self._job.finished
+        new = [place for place in finished if place not in self._seen]
+        if new and self._job.total > 1:
+            self._seen.update(new)
+            latest = [{"place": place, "jpeg": small(finished[place])} for place in new[-SHOWN:]]
+            self.pictures = [*self.pictures, *latest][-SHOWN:]
 
 
 def beside_cell(job: Job, shell: Any) -> CellProgress | None:
     """The job's progress beside the cell that `shell` runs, or None where the front end does not name its cells."""
     cell = shell.kernel.get_parent().get("metadata", {}).get("cellId")
     return CellProgress(job, cell) if _CELL_ID.fullmatch(cell or "") else None
+
+
+def small(picture: Picture) -> bytes:
+    """The picture as a small JPEG, for a glance."""
+    image = picture.image
+    image.thumbnail((_SIDE, _SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def state_of(job: Job) -> dict[str, Any]:

@@ -49,9 +49,7 @@ def test_progress_is_seen_beneath_its_cell_and_leaves_nothing(open_notebook: Ope
         notebook.run_all(wait=False)
         for cell in (1, 2, 3):
             wait_for_strip(notebook, cell)
-            notebook.page.wait_for_function(
-                f"document.querySelector('{STRIP}').textContent.includes('pictures ·')"
-            )
+            notebook.page.locator(f"{STRIP} img").first.wait_for()
             middle = notebook.path.with_suffix(".middle")
             notebook.save()
             middle.write_bytes(notebook.path.read_bytes())

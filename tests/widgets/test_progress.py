@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nbgen.jobs import Job
 from nbgen.picture import Picture
@@ -24,6 +26,10 @@ class Recording(CellProgress):
         self.sent.append(msg["state"])
 
 
+def picture() -> Picture:
+    return Picture(np.zeros((100, 200, 3), np.uint8))
+
+
 def shell(**metadata: Any) -> Any:
     return SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: {"metadata": metadata}))
 
@@ -35,7 +41,7 @@ def test_states_are_fractions_and_words() -> None:
     job.tick(0, 40)
     now[0] = 10.0
     job.tick(10, 40)
-    job.picture(0, Picture(np.zeros((4, 4, 3), np.uint8)))
+    job.picture(0, picture())
     assert state_of(job) == {
         "fraction": 0.25,
         "words": ["1 of 4 pictures", "10 of 40 calls", "30 s left"],
@@ -55,6 +61,32 @@ def test_only_what_changed_is_sent() -> None:
     widget.update()
     assert [sorted(state) for state in widget.sent] == [["state"]]
     assert widget.sent[0]["state"]["fraction"] == 0.5
+    widget.close()
+
+
+def test_finished_pictures_are_sent_once_and_only_the_latest_stay() -> None:
+    job = Job(40)
+    for place in range(20):
+        job.picture(place, picture())
+    widget = Recording(job, "cell-7")
+    assert [sent["place"] for sent in widget.pictures] == list(range(4, 20))
+    widget.sent.clear()
+    widget.update()
+    assert widget.sent == []
+    job.picture(30, picture())
+    job.picture(25, picture())
+    widget.update()
+    assert [sent["place"] for sent in widget.pictures] == [*range(6, 20), 25, 30]
+    image = Image.open(io.BytesIO(widget.pictures[-1]["jpeg"]), formats=["JPEG"])
+    assert image.size == (96, 48)
+    widget.close()
+
+
+def test_a_single_picture_is_not_shown_twice() -> None:
+    job = Job(1)
+    job.picture(0, picture())
+    widget = Recording(job, "cell-7")
+    assert widget.pictures == []
     widget.close()
 
 

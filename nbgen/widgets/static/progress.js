@@ -34,7 +34,12 @@ function drawn(model) {
     stop.textContent = "Stopping";
     model.widget_manager.kernel.interrupt();
   });
-  strip.append(bar, stop, words); // words last: their length changes, and the button should not move
+  const row = document.createElement("div");
+  row.className = "nbgen-progress-row";
+  const pictures = document.createElement("div");
+  pictures.className = "nbgen-progress-pictures";
+  strip.append(row, pictures);
+  row.append(bar, stop, words); // words last: their length changes, and the button should not move
 
   const draw = () => {
     const state = model.get("state");
@@ -44,8 +49,24 @@ function drawn(model) {
     if (known) bar.setAttribute("aria-valuenow", Math.round(100 * state.fraction));
     words.textContent = state.words.join(" · ");
     stop.disabled ||= state.stopping;
+    drawPictures(pictures, model.get("pictures"));
   };
   return [strip, draw];
+}
+
+// Pictures that are there stay as they are: drawn anew they would flicker.
+function drawPictures(row, pictures) {
+  const known = new Map([...row.children].map((image) => [Number(image.dataset.place), image]));
+  const images = pictures.map(({ place, jpeg }) => {
+    if (known.has(place)) return known.get(place);
+    const image = new Image();
+    image.dataset.place = place;
+    image.alt = "";
+    image.src = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
+    image.onload = () => URL.revokeObjectURL(image.src);
+    return image;
+  });
+  row.replaceChildren(...images);
 }
 
 export default {
@@ -62,6 +83,7 @@ export default {
     const remove = () => strip.remove();
     update();
     model.on("change:state", update);
+    model.on("change:pictures", update);
     model.on("comm_live_update", remove); // the kernel went away
     return remove;
   },
