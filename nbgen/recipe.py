@@ -195,6 +195,12 @@ class Recipe:
             raise RecipeError(f"this is not a recipe: the JSON cannot be read ({str(error)[:80]}).") from None
         return cls.from_plain(plain)
 
+    def code(self, kind: str = "nbgen") -> str:
+        """Python that makes this picture: `kind` "nbgen" (one call) or "diffusers" (without nbgen)."""
+        from .verbs.coding import code
+
+        return code(self, kind)
+
     def __repr__(self) -> str:
         shown = []
         for name in FIELDS:

@@ -36,6 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 ALLOWED_INSIDE_FUNCTIONS = {
     ("parameters", "sampling"): "names of samplers, as other programs write them",
     ("picture", "verbs"): "picture.again",
+    ("recipe", "verbs"): "recipe.code",
     ("verbs", "widgets"): "live progress registers itself, where there is a notebook",
 }
 """The only imports against the order, all inside a function, each with its reason."""

@@ -26,7 +26,7 @@ _CHOSEN = (
     "rescale_betas_zero_snr", "timestep_spacing", "steps_offset", "shift", "use_dynamic_shifting", "base_shift",
     "max_shift", "base_image_seq_len", "max_image_seq_len", "shift_terminal", "time_shift_type", "flow_shift",
 )  # fmt: skip
-_ALWAYS = {
+ALWAYS = {
     # Latents are not pictures: clipping them to ±1, some schedulers' default, ruins them. The last alpha is
     # the first one of training, as Stable Diffusion's own configuration has it.
     "clip_sample": False,
@@ -47,9 +47,14 @@ def scheduler_config(recipe: Recipe, trained: Mapping[str, Any], kind: str) -> t
     unsaid = trained.get("_use_default_values", ())
     said = [name for name in _CHOSEN if name not in unsaid]
     config = {name: trained[name] for name in (*_TRAINED, *said) if trained.get(name) is not None}
-    config |= _ALWAYS | scheduler_options(sampler, recipe.schedule, dict(recipe.options), kind)
+    config |= ALWAYS | scheduler_options(sampler, recipe.schedule, dict(recipe.options), kind)
+    return scheduler, taken_by(scheduler, config)
+
+
+def taken_by(scheduler: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that this scheduler's class knows."""
     known = inspect.signature(scheduler).parameters
-    return scheduler, {name: value for name, value in config.items() if name in known}
+    return {name: value for name, value in config.items() if name in known}
 
 
 def make_scheduler(recipe: Recipe, trained: Mapping[str, Any], kind: str, device: torch.device) -> Any:

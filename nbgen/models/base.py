@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import __version__
 from ..engine.batching import Engine, Failed
 from ..engine.knee import Knee
 from ..engine.observer import Observer, RunStats
@@ -160,7 +161,7 @@ class Model:
 @cache
 def versions() -> tuple[tuple[str, str], ...]:
     """The versions that decide a picture's pixels."""
-    found = {"python": ".".join(map(str, sys.version_info[:2]))}
+    found = {"nbgen": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
     for name in ("torch", "diffusers", "transformers"):
         found[name] = metadata.version(name)
     return tuple(found.items())

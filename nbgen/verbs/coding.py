@@ -1,0 +1,176 @@
+"""A recipe as code: the nbgen call, or plain diffusers code that makes the same picture without nbgen."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from ..engine.noise import noise_seed
+from ..engine.schedule import ALWAYS, taken_by
+from ..errors import RecipeError
+from ..models.catalogue import EMBEDDED
+from ..recipe import FIELDS, Mix, Recipe
+from ..sampling import BY_NAME, STEP_OPTIONS, scheduler_options
+
+_WIDTH = 100
+
+
+def code(recipe: Recipe, kind: str = "nbgen") -> str:
+    """Python that makes this picture: kind "nbgen" (one call) or "diffusers" (without nbgen).
+
+    Raises RecipeError where diffusers' own pipeline cannot do what the recipe says.
+    """
+    if kind == "nbgen":
+        return _nbgen(recipe)
+    if kind == "diffusers":
+        return _diffusers(recipe)
+    raise RecipeError(f'code comes as "nbgen" or "diffusers", not {kind!r:.40}.')
+
+
+def _nbgen(recipe: Recipe) -> str:
+    neutral = Recipe()
+    arguments = []
+    for name in FIELDS:
+        value = getattr(recipe, name)
+        if name in ("prompt", "model") or (value == getattr(neutral, name) and name != "seed"):
+            continue
+        pairs = name in ("control", "adapters", "style_mix", "direction", "options", "extra")
+        arguments.append(f"{name}={_literal(dict(value) if pairs else value)}")
+    shipped = recipe.model is not None and recipe.model.name in EMBEDDED
+    if recipe.model is not None:
+        arguments.append(f"model={recipe.model.name!r}" if shipped else "model=model")
+    if recipe.prompt is not None:
+        arguments.insert(0, _literal(recipe.prompt))
+    lines = ["import nbgen", ""]
+    if recipe.model is not None and not shipped:
+        lines += [f"model = ...  # nbgen.load the one called {recipe.model.name!r}"]
+    return "\n".join([*lines, _call("picture = nbgen.generate", arguments) + "[0]"]) + "\n"
+
+
+def _diffusers(recipe: Recipe) -> str:
+    _refuse_what_the_pipeline_lacks(recipe)
+    assert recipe.sampler is not None and recipe.size is not None
+    sampler = BY_NAME[recipe.sampler]
+    options = dict(recipe.options)
+    changes = taken_by(sampler.scheduler_class("diffusion"), ALWAYS)
+    changes |= scheduler_options(sampler, recipe.schedule, options, "diffusion")
+    if sampler.scheduler == "DPMSolverSDEScheduler":
+        changes["noise_sampler_seed"] = noise_seed(recipe.seed)
+    eta = sampler.options().get("eta")
+    calling = {
+        "num_inference_steps": recipe.steps,
+        "guidance_scale": recipe.guidance,
+        "width": recipe.size[0],
+        "height": recipe.size[1],
+    }
+    if eta is not None and options.get("eta", eta) != 0:
+        calling["eta"] = options.get("eta", eta)  # the pipeline would hand 0 to every scheduler that has one
+    if recipe.guidance_rescale:
+        calling["guidance_rescale"] = recipe.guidance_rescale
+    words, word_arguments = _words(recipe)
+    noise, noise_arguments = _noise(recipe)
+    scheduler = [f"{name}={value!r}" for name, value in changes.items()]
+    lines = [
+        *(["import importlib.util"] if _is_shipped(recipe) else []),
+        "import torch",
+        f"from diffusers import StableDiffusionPipeline, {sampler.scheduler}",
+        "",
+        *_folder(recipe),
+        "pipe = StableDiffusionPipeline.from_pretrained(folder)",
+        _call(f"pipe.scheduler = {sampler.scheduler}.from_config", ["pipe.scheduler.config", *scheduler]),
+        *words,
+        *noise,
+        _call(
+            "image = pipe",
+            [*word_arguments, *(f"{name}={value!r}" for name, value in calling.items()), *noise_arguments],
+        )
+        + ".images[0]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
+    for name in ("guidance_interval", "image", "mask", "truncation", "distilled_guidance"):
+        if getattr(recipe, name) is not None:
+            raise RecipeError(
+                f"diffusers' text-to-image pipeline has no {name}: this recipe is nbgen's alone."
+            )
+    if recipe.sampler is None:
+        raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
+    churned = [name for name, _ in recipe.options if name in STEP_OPTIONS and name != "eta"]
+    if churned:
+        raise RecipeError(f"diffusers' pipeline does not hand {churned[0]} to its scheduler.")
+
+
+def _is_shipped(recipe: Recipe) -> bool:
+    return recipe.model is not None and recipe.model.name in EMBEDDED
+
+
+def _folder(recipe: Recipe) -> list[str]:
+    if _is_shipped(recipe):
+        assert recipe.model is not None
+        return [
+            'nbgen = importlib.util.find_spec("nbgen").submodule_search_locations[0]  # where its files lie',
+            f'folder = f"{{nbgen}}/assets/{recipe.model.name}"',
+        ]
+    name = recipe.model.name if recipe.model is not None else "the model"
+    return [f"folder = ...  # where {name!r} lies, or its name on the hub"]
+
+
+def _words(recipe: Recipe) -> tuple[list[str], list[str]]:
+    """Lines that encode mixtures, and the arguments that hand the words over."""
+    if not isinstance(recipe.prompt, Mix) and not isinstance(recipe.negative, Mix):
+        negative = [] if recipe.negative is None else [f"negative_prompt={recipe.negative!r}"]
+        return [], [f"{recipe.prompt!r}", *negative]
+    lines = ["", "def encode(text):", '    return pipe.encode_prompt(text, "cpu", 1, False)[0]', ""]
+    lines.append(f"words = {_sum(recipe.prompt, 'encode')}")
+    lines.append(f"negative = {_sum(recipe.negative or '', 'encode')}")
+    return lines, ["prompt_embeds=words", "negative_prompt_embeds=negative"]
+
+
+def _noise(recipe: Recipe) -> tuple[list[str], list[str]]:
+    if not isinstance(recipe.seed, Mix):
+        return [], [f"generator=torch.Generator().manual_seed({recipe.seed})"]
+    assert recipe.size is not None
+    squares = sum(weight * weight for weight, _ in recipe.seed.parts)
+    lines = [
+        "",
+        "scale = pipe.vae_scale_factor",
+        f"shape = (1, pipe.unet.config.in_channels, {recipe.size[1]} // scale, {recipe.size[0]} // scale)",
+        "",
+        "def noise(seed):",
+        "    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))",
+        "",
+        f"latents = ({_sum(recipe.seed, 'noise')}) / {squares!r} ** 0.5",
+    ]
+    return lines, ["latents=latents", f"generator=torch.Generator().manual_seed({noise_seed(recipe.seed)})"]
+
+
+def _sum(value: Any, function: str) -> str:
+    parts = value.parts if isinstance(value, Mix) else ((None, value),)
+    terms = [
+        f"{function}({part!r})" if weight is None else f"{weight!r} * {function}({part!r})"
+        for weight, part in parts
+    ]
+    return " + ".join(terms)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, Mix):
+        return f"nbgen.Mix.of({', '.join(repr(part) for part in value.parts)})"
+    return repr(value)
+
+
+def _call(function: str, arguments: list[str]) -> str:
+    """The call on one line where it fits, else its arguments wrapped."""
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= _WIDTH:
+        return line
+    body: list[str] = []
+    row = ""
+    for argument in arguments:
+        if row and len(row) + len(argument) + 2 > _WIDTH - 4:
+            body.append(row)
+            row = ""
+        row += ("" if not row else " ") + argument + ","
+    return f"{function}(\n" + textwrap.indent("\n".join([*body, row]), "    ") + "\n)"
