@@ -42,27 +42,28 @@ def _line(
     parts = [f"{' or '.join(map(str, calls))} calls"]
     model = models.get(recipes[0].model) if recipes[0].model is not None else None
     if isinstance(model, DrivenModel):
-        ends = {_ends(recipe, model) for recipe in {recipe.steps: recipe for recipe in recipes}.values()}
-        parts += [_sigmas(ends), " or ".join(sorted({spacing for _, _, spacing in ends if spacing}))]
+        found = {ends(recipe, model) for recipe in {recipe.steps: recipe for recipe in recipes}.values()}
+        spacings = sorted({spacing for _, _, spacing in found if spacing})
+        parts += [_sigmas(found), f"{' or '.join(spacings)} spacing" if spacings else ""]
     parts.append("same starting noise" if same else "other starting noise than the others")
     if BY_NAME[sampler].stochastic:
         parts.append("adds noise of its own at each step")
     return f"{name}: {', '.join(part for part in parts if part)}"
 
 
-def _ends(recipe: Recipe, model: DrivenModel) -> tuple[float, float, str]:
+def ends(recipe: Recipe, model: DrivenModel) -> tuple[float, float, str]:
     """The sigma of the first and of the last denoiser call, √((1 − ᾱ)/ᾱ), and how timesteps are spaced."""
     scheduler: Any = make_scheduler(recipe, model.trained, model.kind, torch.device("cpu"))
     spacing = scheduler.config.get("timestep_spacing")
     sigmas = getattr(scheduler, "sigmas", None)
     if sigmas is not None and len(sigmas):
         positive = [float(sigma) for sigma in sigmas if float(sigma) > 0]
-        return max(positive), min(positive), f"{spacing} spacing" if spacing else ""
+        return max(positive), min(positive), str(spacing or "")
     alphas = scheduler.alphas_cumprod.double()
     at = [float(((1 - alphas[int(step)]) / alphas[int(step)]) ** 0.5) for step in scheduler.timesteps]
-    return max(at), min(at), f"{spacing} spacing" if spacing else ""
+    return max(at), min(at), str(spacing or "")
 
 
-def _sigmas(ends: set[tuple[float, float, str]]) -> str:
-    first, last = sorted({f"{end[0]:.3g}" for end in ends}), sorted({f"{end[1]:.3g}" for end in ends})
+def _sigmas(found: set[tuple[float, float, str]]) -> str:
+    first, last = sorted({f"{end[0]:.3g}" for end in found}), sorted({f"{end[1]:.3g}" for end in found})
     return f"sigma {' or '.join(first)} to {' or '.join(last)}"

@@ -23,6 +23,7 @@ from ..show.table import Table
 from ..show.viewer import html_page
 from . import measuring
 from .grid_files import figure_metadata, table_of, viewer_data
+from .reporting import report
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -198,6 +199,13 @@ class Grid:
             viewer_data(self.layout, self.pictures_at, self.reasons, self.title, self.notes, self.arrangement)
         )
         return _write(target, page.encode("utf-8"))
+
+    def report(self, kind: str = "markdown") -> str:
+        """A methods paragraph and a table of settings for a paper: "markdown" or "latex".
+
+        It names versions, weights, denoiser calls, first and last sigma, and seeds.
+        """
+        return report(self.layout, self.pictures_at, kind)
 
     def _pages(self) -> list[Any]:
         return pages_of(self.layout, self.arrangement)

@@ -41,7 +41,8 @@ class Plan:
             parts.append(f"{self.calls:,} denoiser calls for the other {left:,}")
             known = "unknown time: nothing was made with this model yet"
             parts.append(known if self.seconds is None else f"about {_duration(self.seconds)}")
-        parts.append(f"{self.bytes / 1e6:,.1f} MB uncompressed")
+        size = f"{self.bytes / 1e6:,.1f} MB" if self.bytes >= 1e5 else f"{self.bytes / 1e3:,.1f} kB"
+        parts.append(f"{size} uncompressed")
         return "; ".join(parts) + "."
 
     def __repr__(self) -> str:
