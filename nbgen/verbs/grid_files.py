@@ -95,7 +95,7 @@ def viewer_data(
         picture = pictures.get(number)
         place = layout.describe(cell.index)
         recipe = picture.recipe if picture is not None else cell.recipe
-        said = str(recipe.prompt) if recipe is not None and recipe.prompt is not None else ""
+        prompt = str(recipe.prompt) if recipe is not None and recipe.prompt is not None else ""
         cells.append(
             ViewCell(
                 index=cell.index,
@@ -103,11 +103,13 @@ def viewer_data(
                 image=picture.pixels if picture is not None else None,
                 reason="" if picture is not None else reasons.get(number, "not made"),
                 recipe=_recipe_text(recipe, picture),
-                alt="; ".join(part for part in (said, place) if part) or "a picture",
+                alt="; ".join(part for part in (prompt, place) if part) or "a picture",
             )
         )
     axes = [(each.title, each.labels) for each in layout.axes]
-    return view_data(title, axes, cells, roles=_roles(layout, arrangement), notes=notes)
+    # The title is mostly the prompt, which the notes begin with where all cells share it.
+    said = [note.removeprefix(f"{title} · ") for note in notes]
+    return view_data(title, axes, cells, roles=_roles(layout, arrangement), notes=said)
 
 
 def _roles(layout: Layout, arrangement: Arrangement | None) -> list[str]:

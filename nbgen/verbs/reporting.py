@@ -74,8 +74,8 @@ def _sentences(
     models = dict.fromkeys(
         picture.recipe.model for picture in made if picture.recipe and picture.recipe.model
     )
-    axes = " × ".join(f"{len(each)} {each.title}" for each in layout.axes)
-    sentences = [f"{len(made)} pictures were compared ({escape(axes)})." if axes else "One picture was made."]
+    axes = " × ".join(f"{each.title} ({len(each)})" for each in layout.axes)
+    sentences = [f"{len(made)} pictures were compared: {escape(axes)}." if axes else "One picture was made."]
     if models:
         named = ", ".join(
             f"{escape(ref.name)} (weights {_short(ref)}, {escape(ref.dtype)})" for ref in models
