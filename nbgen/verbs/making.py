@@ -68,7 +68,8 @@ def generate(
     if problems:
         raise RecipeError(" ".join(problems))
     given = {**defaults, **{name: value for name, value in fields.items() if value is not None}}
-    recipes = [chosen.resolve(**words, **given, seed=number) for words in prompts for number in seeds]
+    with chosen.settled():
+        recipes = [chosen.resolve(**words, **given, seed=number) for words in prompts for number in seeds]
     _say(recipes, chosen, drawn)
     job = start(
         chosen,

@@ -229,3 +229,15 @@ def test_pictures_are_stored_as_they_finish(sd) -> None:
     started[0](job)
     assert seen == [1, 2, 3, 4]
     assert len(nbgen.history()) == 4
+
+
+def test_the_weights_are_looked_at_as_often_for_many_pictures_as_for_one(sd, monkeypatch) -> None:
+    looks = []
+    checksum = sd._checksum
+    monkeypatch.setattr(sd, "_checksum", lambda: looks.append(1) or checksum())
+    counts = []
+    for n in (1, 6):
+        looks.clear()
+        nbgen.generate("a cat", n=n, seed=1, steps=2, model=sd, store=False)
+        counts.append(len(looks))
+    assert counts[0] == counts[1] > 0
