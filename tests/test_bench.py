@@ -9,9 +9,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from nbgen.bench import __main__ as bench
-from nbgen.bench import drawing, starting, timing
+from nbgen.bench import drawing, grids, starting, timing
 from nbgen.cli import demo, notebooks
+from nbgen.models.loading import load
 from nbgen.sampling import BY_NAME
+from nbgen.testing import tiny_sd_pipeline
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -33,6 +35,19 @@ def test_the_stock_pipeline_is_given_the_same_samplers() -> None:
         assert BY_NAME[name].scheduler == scheduler
         assert dict(BY_NAME[name].fixed) == options
     assert len(drawing.SAMPLERS) * len(drawing.SEEDS) == 16
+
+
+def test_the_grid_is_the_same_work_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tiny_sd_pipeline()
+    monkeypatch.setattr(grids, "STEPS", 2)
+    found = grids.measure(1, load(tiny_sd_pipeline()), pipe)
+    assert len(grids.SAMPLERS) * len(grids.SEEDS) * len(grids.GUIDANCE) == 72
+    assert found.difference <= 0.5  # the same pictures, in the same order
+    assert set(found.seconds_a_cell) == {1, 8, 72} and min(found.seconds_a_cell.values()) > 0
+    for name, scheduler in grids.SAMPLERS.items():
+        assert BY_NAME[name].scheduler == scheduler and not BY_NAME[name].fixed
+    shown = repr(grids.table(found, {72: 2**30, 1000: None}))
+    assert f"{found.cell_by_cell_ratio:.2f}×" in shown and "1.00 GiB" in shown and "1,000 cells" not in shown
 
 
 def test_importing_nbgen_is_measured_without_python_itself() -> None:

@@ -19,12 +19,15 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="how often each is measured (default: 3)")
     parser.add_argument("--steps", type=int, default=20, help="steps of each picture (default: 20)")
     parser.add_argument("--no-quickstart", action="store_true", help="leave the quickstart's memory out")
+    parser.add_argument("--no-grid", action="store_true", help="leave the comparison of 72 cells out")
     options = parser.parse_args()
     if options.repeats < 1 or options.steps < 1:
         parser.error("--repeats and --steps must be at least 1.")
     with tempfile.TemporaryDirectory(prefix="nbgen-bench-", ignore_cleanup_errors=True) as store:
         os.environ.update(NBGEN_STORE=store, NBGEN_PROGRESS="none", HF_HUB_OFFLINE="1")
         print(table(options.repeats, options.steps, quickstart=not options.no_quickstart))
+        if not options.no_grid:
+            print(f"\n{grid_table(options.repeats)}")
     return 0
 
 
@@ -80,6 +83,23 @@ def table(repeats: int, steps: int, *, quickstart: bool = True) -> Table:
         )
     rows.append({"figure": f"threads: {drawn.threads}; medians of {repeats}"})
     return Table(rows)
+
+
+def grid_table(repeats: int) -> Table:
+    """The figures of a comparison of 72 cells."""
+    import contextlib
+    import io
+
+    import diffusers
+
+    from ..models.catalogue import embedded_folder
+    from ..models.loading import load
+    from . import grids
+
+    pipe = diffusers.StableDiffusionPipeline.from_pretrained(embedded_folder("mini"))
+    with contextlib.redirect_stdout(io.StringIO()):  # the line for each sampler would stand above the table
+        found = grids.measure(repeats, load("mini"), pipe)
+    return grids.table(found, {cells: grids.peak_bytes(cells) for cells in (72, 1000)})
 
 
 if __name__ == "__main__":

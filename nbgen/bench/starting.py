@@ -25,12 +25,12 @@ resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darw
 def import_seconds(repeats: int) -> float:
     """Seconds that `import nbgen` takes, without those that Python takes to start."""
     code = "import time; start = time.perf_counter(); import nbgen; print(time.perf_counter() - start)"
-    return median(float(_python(code)) for _ in range(repeats))
+    return median(float(python(code)) for _ in range(repeats))
 
 
 def first_picture_seconds(repeats: int) -> float:
     """Seconds from starting Python to a picture in memory, on an empty store."""
-    return median(seconds(lambda: _python(_FIRST_PICTURE)) for _ in range(repeats))
+    return median(seconds(lambda: python(_FIRST_PICTURE)) for _ in range(repeats))
 
 
 def quickstart_bytes() -> int | None:
@@ -47,7 +47,8 @@ def quickstart_bytes() -> int | None:
     return int(notebook.cells[-1].outputs[0].data["text/plain"])
 
 
-def _python(code: str) -> str:
+def python(code: str) -> str:
+    """What a fresh Python prints when it runs this code, on an empty store."""
     with tempfile.TemporaryDirectory(prefix="nbgen-bench-") as folder:
         environment = {**os.environ, "NBGEN_STORE": folder, "NBGEN_PROGRESS": "none", "HF_HUB_OFFLINE": "1"}
         said = subprocess.run(
