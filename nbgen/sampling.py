@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from .errors import SamplerError, did_you_mean
@@ -53,6 +54,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_\-()]", "", name.lower()).replace("dpmpp", "dpm++")
 
 
+@cache
 def _spellings() -> dict[str, Sampler]:
     known: dict[str, Sampler] = {}
     for sampler in SAMPLERS:
