@@ -22,7 +22,8 @@ from .engine.observer import Observer
 from .errors import JobStopped
 
 if TYPE_CHECKING:
-    from .engine.asks import Step
+    import numpy as np
+
     from .picture import Picture
 
 Work = Callable[["Job"], object]
@@ -38,8 +39,9 @@ _GRACE = 3.0
 class Job(Observer):
     """Work under way: its progress, the pictures so far, `stop()` and `result()`. Safe to use from any thread.
 
-    `total` is how many pictures were asked for. `preview=True` asks the engine for its steps and keeps the
-    latest one. `make_result` turns the job into what the verb returns, from whatever is finished by then.
+    `total` is how many pictures were asked for. `preview=True` asks the engine for its steps, so that there are
+    glimpses of what is under way; `columns` is how many pictures stand in a row, where they form a grid.
+    `make_result` turns the job into what the verb returns, from whatever is finished by then.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class Job(Observer):
         self._errors: dict[int, Exception] = {}
         self._calls = self._calls_total = 0
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT)
-        self._preview: Step | None = None
+        self._glimpses: dict[int, np.ndarray] = {}
+        self.columns = 0
         self._stop_asked = self._done = self._stopped = False
         self._error: BaseException | None = None
         self._traceback: TracebackType | None = None
@@ -72,13 +75,16 @@ class Job(Observer):
             self._calls, self._calls_total = calls_done, calls_total
             self._recent.append((self._clock(), calls_done))
 
-    def step(self, event: Step) -> None:
+    def glimpse(self, index: int, colours: np.ndarray) -> None:
+        """How the picture at `index` looks by now: uint8 (h, w, 3), far smaller than the picture."""
         with self._changed:
-            self._preview = event
+            if index not in self._finished:
+                self._glimpses[index] = colours
 
     def picture(self, index: int, picture: Picture) -> None:
         with self._changed:
             self._finished[index] = picture
+            self._glimpses.pop(index, None)
 
     def failed(self, index: int, error: Exception) -> None:
         with self._changed:
@@ -125,9 +131,10 @@ class Job(Observer):
             return max(0.0, left - (self._clock() - latest))
 
     @property
-    def preview(self) -> Step | None:
-        """The latest step of the run, where the job was asked for previews."""
-        return self._preview
+    def glimpses(self) -> dict[int, np.ndarray]:
+        """How the pictures under way look by now, by their place; only where previews were asked for."""
+        with self._changed:
+            return dict(sorted(self._glimpses.items()))
 
     @property
     def done(self) -> bool:

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from nbgen import jobs
@@ -235,9 +236,14 @@ def test_progress_says_what_came_from_the_store_and_the_repr_says_nothing_that_c
 def test_previews_are_kept_only_where_they_were_asked_for() -> None:
     assert not Job().wants_steps
     job = Job(preview=True)
-    assert job.wants_steps and job.preview is None
-    job.step("a step")  # type: ignore[arg-type]
-    assert job.preview == "a step"
+    assert job.wants_steps and job.glimpses == {}
+    colours = np.zeros((2, 2, 3), np.uint8)
+    job.glimpse(1, colours)
+    job.glimpse(0, colours)
+    assert list(job.glimpses) == [0, 1]
+    job.picture(0, picture())
+    job.glimpse(0, colours)  # a late one: the finished picture stays
+    assert list(job.glimpses) == [1]
 
 
 def test_an_interpreter_can_leave_while_work_is_under_way() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -93,6 +94,8 @@ def compare(
 
     groups = _by_model(recipes, models)
     job = start_each(groups, recipes, fresh=fresh, store=store, exact=exact, make_result=make_grid)
+    if layout.axes and len(layout.cells) == math.prod(layout.shape):
+        job.columns = layout.shape[-1]
     return deliver(job) if wait else job
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from .. import unshown
 from ..engine.asks import Step
 from ..engine.observer import Observer, RunStats
 from ..jobs import Job, submit
 from ..models.base import Model
+from ..models.preview import LinearPreview
 from ..picture import Picture
 from ..recipe import Recipe
 from ..storage import default_store
@@ -27,7 +32,6 @@ def start(
     fresh: bool = False,
     store: bool = True,
     exact: bool = False,
-    preview: bool = False,
     whole: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
@@ -37,14 +41,14 @@ def start(
     time, alone, and reuse only pictures that were made so; whole: once all others are finished, a picture
     that failed fails the job. Equal recipes are made once.
     """
-    making = _Making(recipes, fresh, store, exact, unshown.running_cell() is not None)
+    making = _Making(recipes, fresh, store, exact, _is_watched())
 
     def work(job: Job) -> None:
         making.make(job, model, range(len(recipes)), 0, 0)
         if whole and job.errors:
             raise next(iter(job.errors.values()))
 
-    return submit(model, work, total=len(recipes), preview=preview, make_result=make_result)
+    return submit(model, work, total=len(recipes), preview=making.watched, make_result=make_result)
 
 
 def start_each(
@@ -54,11 +58,10 @@ def start_each(
     fresh: bool = False,
     store: bool = True,
     exact: bool = False,
-    preview: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
     """As `start`, for several models one after the other; `groups` say which recipes are whose, by place."""
-    making = _Making(recipes, fresh, store, exact, unshown.running_cell() is not None)
+    making = _Making(recipes, fresh, store, exact, _is_watched())
     conductor = _Conductor()
 
     def work(job: Job, keep: _Conductor = conductor) -> None:
@@ -75,7 +78,12 @@ def start_each(
             part.result()
             before = job.calls[0]
 
-    return submit(conductor, work, total=len(recipes), preview=preview, make_result=make_result)
+    return submit(conductor, work, total=len(recipes), preview=making.watched, make_result=make_result)
+
+
+def _is_watched() -> bool:
+    """Whether somebody sees this run's progress: then ticks are short, and there are previews."""
+    return unshown.running_cell() is not None and os.environ.get("NBGEN_PROGRESS") not in ("none", "plain")
 
 
 class _Conductor:
@@ -115,7 +123,8 @@ class _Making:
             known.notes = model.notes(recipe)
             for index in indices:
                 job.picture(index, known)
-        watcher = _Placing(job, [places[recipe.key] for recipe in wanted], self.store, before, after)
+        decode = getattr(model, "decode", None)
+        watcher = _Placing(job, [places[recipe.key] for recipe in wanted], self.store, before, after, decode)
         if wanted:
             for _ in model.run(
                 wanted, watcher, exact=self.exact, tick_seconds=CELL_TICK if self.watched else None
@@ -126,20 +135,43 @@ class _Making:
 class _Placing(Observer):
     """Tells a job about each picture at every place it was asked for, and keeps it in the store."""
 
-    def __init__(self, job: Job, places: list[list[int]], store: bool, before: int, after: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        places: list[list[int]],
+        store: bool,
+        before: int,
+        after: int,
+        decode: Callable[[Tensor], np.ndarray] | None,
+    ) -> None:
         self._job = job
         self._places = places
         self._store = store
         self._before, self._after = before, after
-        self.wants_steps = job.wants_steps
+        self.wants_steps = job.wants_steps and decode is not None
+        self._decode = decode
+        self._colours: LinearPreview | None = None
+        self._latest: dict[int, Tensor] = {}
 
     def tick(self, calls_done: int, calls_total: int) -> None:
         self._job.tick(self._before + calls_done, self._before + calls_total + self._after)
 
     def step(self, event: Step) -> None:
-        self._job.step(event)
+        """A glimpse of the picture: its x₀ estimate through a map that is fitted to this model as it runs."""
+        if event.x0.ndim != 3 or self._decode is None:
+            return
+        if self._colours is None:
+            self._colours = LinearPreview(len(event.x0))
+            self._colours.add(event.x0, self._decode(event.x0[None])[0])
+        self._latest[event.index] = event.x0
+        colours = self._colours(event.x0)
+        for place in self._places[event.index]:
+            self._job.glimpse(place, colours)
 
     def picture(self, index: int, picture: Picture) -> None:
+        latent = self._latest.pop(index, None)
+        if latent is not None and self._colours is not None:
+            self._colours.add(latent, np.asarray(picture))
         kept = default_store().put(picture) if self._store else picture
         for place in self._places[index]:
             self._job.picture(place, kept)

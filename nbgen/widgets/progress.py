@@ -17,16 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
+from PIL import Image
 
 from ..jobs import Job
 from ..picture import Picture
 
 SHOWN = 16
-"""Finished pictures that are seen at a time, the latest ones."""
+"""Finished pictures, the latest ones, and glimpses of those under way, that are sent at a time."""
 
 _SIDE = 96
 """Pixels a side of what is sent of each; the page shows it at half that, so that it is sharp on fine screens."""
+
+MOST_CELLS = 400
+"""Cells of a comparison that are drawn as a grid while it fills; a larger one shows its latest pictures."""
 
 _CELL_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 """Ids as they stand in notebook files; VS Code sends an address instead."""
@@ -53,12 +58,19 @@ class CellProgress(anywidget.AnyWidget):
     def update(self) -> None:
         """Send what has changed; called from the main thread only."""
         self.state = state_of(self._job)
-        finished = self._job.finished
-        new = [place for place in finished if place not in self._seen]
-        if new and self._job.total > 1:
-            self._seen.update(new)
-            latest = [{"place": place, "jpeg": small(finished[place])} for place in new[-SHOWN:]]
-            self.pictures = [*self.pictures, *latest][-SHOWN:]
+        glimpses, finished = self._job.glimpses, self._job.finished
+        new = [place for place in finished if place not in self._seen and self._job.total > 1]
+        if not new and not glimpses:
+            return
+        self._seen.update(new)
+        latest = [{"place": place, "jpeg": small(finished[place])} for place in new[-SHOWN:]]
+        kept = [sent for sent in self.pictures if "jpeg" in sent]
+        under_way = [
+            {"place": place, "png": _png(glimpses[place]), "stamp": self._job.calls[0]}
+            for place in list(glimpses)[:SHOWN]
+            if place not in finished
+        ]
+        self.pictures = [*[*kept, *latest][-SHOWN:], *under_way]
 
 
 def beside_cell(job: Job, shell: Any) -> CellProgress | None:
@@ -76,6 +88,12 @@ def small(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
+def _png(colours: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(colours).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def state_of(job: Job) -> dict[str, Any]:
     """What the page draws: a fraction from 0 to 1 (None before the first call) and words."""
     done, total = job.calls
@@ -90,4 +108,6 @@ def state_of(job: Job) -> dict[str, Any]:
         "fraction": min(1.0, done / total) if total else None,
         "words": [part for part in words if part],
         "stopping": job.stopping(),
+        "columns": job.columns if job.total <= MOST_CELLS else 0,
+        "total": job.total,
     }

@@ -35,18 +35,25 @@ def shell(**metadata: Any) -> Any:
 
 
 def test_states_are_fractions_and_words() -> None:
-    now = [0.0]
+    now, grid = [0.0], {"columns": 0, "total": 4}
     job = Job(4, clock=lambda: now[0])
-    assert state_of(job) == {"fraction": None, "words": ["0 of 4 pictures", "preparing"], "stopping": False}
+    assert (
+        state_of(job)
+        == {"fraction": None, "words": ["0 of 4 pictures", "preparing"], "stopping": False} | grid
+    )
     job.tick(0, 40)
     now[0] = 10.0
     job.tick(10, 40)
     job.picture(0, picture())
-    assert state_of(job) == {
-        "fraction": 0.25,
-        "words": ["1 of 4 pictures", "10 of 40 calls", "30 s left"],
-        "stopping": False,
-    }
+    assert (
+        state_of(job)
+        == {
+            "fraction": 0.25,
+            "words": ["1 of 4 pictures", "10 of 40 calls", "30 s left"],
+            "stopping": False,
+        }
+        | grid
+    )
     job.stop()
     assert state_of(job)["words"] == ["1 of 4 pictures", "stopping"]
 
@@ -100,3 +107,30 @@ def test_the_widget_knows_its_cell_and_has_nothing_that_displays_by_itself() -> 
     assert widget is not None and widget.cell == "abc"
     assert "initialize" in widget._esm and "render" not in widget._esm
     widget.close()
+
+
+def test_what_is_under_way_is_glimpsed_until_it_is_finished() -> None:
+    job = Job(3, preview=True)
+    widget = Recording(job, "cell-7")
+    colours = np.full((4, 4, 3), 90, np.uint8)
+    job.tick(1, 9)
+    job.glimpse(0, colours)
+    job.glimpse(1, colours)
+    widget.update()
+    assert [(sent["place"], sent["stamp"]) for sent in widget.pictures] == [(0, 1), (1, 1)]
+    assert (np.asarray(Image.open(io.BytesIO(widget.pictures[0]["png"]))) == colours).all()
+    job.picture(0, picture())
+    job.tick(4, 9)
+    widget.update()
+    assert [("jpeg" in sent, sent["place"]) for sent in widget.pictures] == [(True, 0), (False, 1)]
+    assert widget.pictures[1]["stamp"] == 4
+    widget.close()
+
+
+def test_a_comparison_is_a_grid_unless_it_is_enormous() -> None:
+    job = Job(12)
+    job.columns = 4
+    assert (state_of(job)["columns"], state_of(job)["total"]) == (4, 12)
+    many = Job(1000)
+    many.columns = 4
+    assert state_of(many)["columns"] == 0

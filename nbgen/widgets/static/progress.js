@@ -49,24 +49,49 @@ function drawn(model) {
     if (known) bar.setAttribute("aria-valuenow", Math.round(100 * state.fraction));
     words.textContent = state.words.join(" · ");
     stop.disabled ||= state.stopping;
-    drawPictures(pictures, model.get("pictures"));
+    drawPictures(pictures, model.get("pictures"), state);
   };
   return [strip, draw];
 }
 
-// Pictures that are there stay as they are: drawn anew they would flicker.
-function drawPictures(row, pictures) {
+// Finished pictures that are there stay as they are: drawn anew they would flicker. What is under way is a
+// glimpse, which changes. A comparison is a grid that fills; anything else a row of the latest pictures.
+function drawPictures(row, pictures, { columns, total }) {
   const known = new Map([...row.children].map((image) => [Number(image.dataset.place), image]));
-  const images = pictures.map(({ place, jpeg }) => {
-    if (known.has(place)) return known.get(place);
-    const image = new Image();
-    image.dataset.place = place;
-    image.alt = "";
-    image.src = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
-    image.onload = () => URL.revokeObjectURL(image.src);
-    return image;
-  });
-  row.replaceChildren(...images);
+  const images = pictures.map((picture) => drawnPicture(known.get(picture.place) ?? new Image(), picture));
+  if (!columns) {
+    row.replaceChildren(...images.sort((a, b) => a.dataset.place - b.dataset.place));
+    return;
+  }
+  if (!row.style.gridTemplateColumns) {
+    row.classList.add("nbgen-progress-grid");
+    row.style.gridTemplateColumns = `repeat(${columns}, ${Math.max(14, Math.min(48, Math.floor(720 / columns) - 4))}px)`;
+    row.replaceChildren(...Array.from({ length: total }, (_, place) => empty(place)));
+  }
+  for (const image of images) {
+    const here = row.children[image.dataset.place];
+    if (here !== image) here?.replaceWith(image);
+  }
+}
+
+function empty(place) {
+  const box = document.createElement("span");
+  box.dataset.place = place;
+  return box;
+}
+
+function drawnPicture(image, { place, jpeg, png, stamp }) {
+  const drawn = image instanceof HTMLImageElement ? image : new Image(); // an empty box makes room for one
+  const version = jpeg ? "finished" : `${stamp}`;
+  if (drawn.dataset.version === version) return drawn;
+  const type = jpeg ? "image/jpeg" : "image/png";
+  const url = URL.createObjectURL(new Blob([jpeg ?? png], { type }));
+  drawn.dataset.place = place;
+  drawn.dataset.version = version;
+  drawn.alt = "";
+  drawn.onload = () => URL.revokeObjectURL(url);
+  drawn.src = url;
+  return drawn;
 }
 
 export default {
