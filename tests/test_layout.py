@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nbgen.arranging import arrange, pages_of
 from nbgen.axes import axis, swap_words
@@ -223,3 +227,34 @@ def test_arrangements_that_cannot_be(arguments, says):
     grid = layout(prompt="a cat", sampler=["ddim", "heun"], seed=[0, 1])
     with pytest.raises(RecipeError, match=says):
         arrange(grid, **arguments)
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    st.permutations(["rows", "columns", "pages", "inside"]),
+)
+def test_every_arrangement_shows_every_cell_once_and_where_it_belongs(lengths, roles):
+    names = ["sampler", "seed", "steps", "guidance"][: len(lengths)]
+    grid = layout(
+        prompt="a cat",
+        **{
+            name: list(range(1, length + 1))
+            if name != "sampler"
+            else ["ddim", "heun", "lms", "pndm"][:length]
+            for name, length in zip(names, lengths, strict=True)
+        },
+    )
+    assert [cell.index for cell in grid.cells] == list(itertools.product(*map(range, lengths)))
+    pages = pages_of(grid, arrange(grid, **dict(zip(roles, names, strict=False))))
+    shown = [number for page in pages for row in page.slots for slot in row for number in slot]
+    assert sorted(shown) == list(range(len(grid.cells)))
+    for page in pages:
+        for row, slots in enumerate(page.slots):
+            for column, slot in enumerate(slots):
+                for number in slot:
+                    words = grid.describe(grid.cells[number].index)
+                    for title, label in (
+                        (page.row_title, page.row_labels[row] if page.row_labels else ""),
+                        (page.column_title, page.column_labels[column] if page.column_labels else ""),
+                    ):
+                        assert not title or f"{title} {label}" in words.split(", ")

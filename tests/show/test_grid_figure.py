@@ -8,6 +8,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -160,3 +162,17 @@ def test_files_of_three_kinds_say_only_what_they_are_told():
     figure.set_size_inches(200, 1)
     with pytest.raises(PictureFileError, match=r"save it as \.png"):
         figure_bytes(figure, ".webp")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=120), st.integers(1, 4), st.integers(1, 4))
+def test_any_text_can_be_drawn(text, rows, columns):
+    slots = tuple(tuple((row * columns + column,) for column in range(columns)) for row in range(rows))
+    labels = tuple(f"{text} {number}" for number in range(4))
+    tiles = [
+        Tile(None, reason=text) if number % 2 else tile(number, caption=text)
+        for number in range(rows * columns)
+    ]
+    as_image(
+        grid_figure([Page(text, text, labels[:rows], text, labels[:columns], slots)], tiles, notes=[text])
+    )

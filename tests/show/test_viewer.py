@@ -9,9 +9,12 @@ import json
 import re
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from nbgen.show.viewer import ViewCell, bundle, html_page, view_data
+from nbgen.show.words import printable
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script><!-- ' \" & \u2028 \ud800"
 
@@ -84,3 +87,14 @@ def test_nothing_outside_the_file_is_named():
         r"https?://|url\(|@import|fetch\(|XMLHttpRequest|WebSocket|\beval\b|innerHTML|document\.write", page
     )
     assert "import " not in re.sub(r"^//.*$", "", bundle(), flags=re.MULTILINE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=200), st.lists(st.text(max_size=30), min_size=1, max_size=4))
+def test_any_text_arrives_as_itself_and_cannot_leave_its_place(text, labels):
+    cells = [ViewCell((number,), reason=text, recipe=text, alt=text) for number in range(len(labels))]
+    page = html_page(view_data(text, [(text, labels)], cells, notes=[text]))
+    assert page.count("<script") == page.count("</script>") == 2
+    read = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert read["title"] == read["cells"][0]["recipe"] == printable(text)
+    assert read["axes"] == [{"title": printable(text), "labels": [printable(label) for label in labels]}]
