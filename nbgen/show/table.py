@@ -35,12 +35,19 @@ class Table(Sequence[dict[str, Any]]):
         cells = [columns, *([_text(row.get(name)) for name in columns] for row in self._rows)]
         cells = [[cell if len(cell) <= 48 else cell[:47] + "…" for cell in line] for line in cells]
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in cells
+        )
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{escape(_text(row.get(name)))}</td>' for name in self.columns) + "</tr>"
+            "<tr>"
+            + "".join(
+                f'<td style="text-align:left">{escape(_text(row.get(name)))}</td>' for name in self.columns
+            )
+            + "</tr>"
             for row in self._rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
