@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_ROWS = 256
+GAIN = 1.02
+"""A doubling that lowers the time a row by less than this factor gains nothing."""
 WORTHWHILE = 1.05
-"""Doubling the rows has to raise throughput by this factor."""
+"""Fewer rows are taken where they cost at most this factor more a row than the best number does."""
 MEMORY_SHARE = 0.7
 """The part of the free memory that one tick's activations may take."""
 
@@ -35,21 +37,24 @@ class Knee:
 
 
 def measure(seconds_for: Callable[[int], float], bytes_a_row: int = 0, most: int = MOST_ROWS) -> Knee:
-    """Doubles the rows until throughput stops rising.
+    """The fewest rows with nearly the best throughput, found by doubling until that rises no more.
 
     `seconds_for(rows)` runs one warm forward of that many rows and returns its time, or raises MemoryError
-    where it does not fit.
+    where it does not fit. Two doublings without a gain end the search: one might be the machine's mood.
     """
-    rows, best = 4, Knee(1, 0.0, bytes_a_row)
     seconds_for(1)  # the first forward pays for lazy initialisation
-    while rows <= most:
+    found: dict[int, float] = {}
+    rows, idle = 4, 0
+    while rows <= most and idle < 2:
         try:
-            seconds = seconds_for(rows)
+            a_row = seconds_for(rows) / rows
         except MemoryError:
             break
-        a_row = seconds / rows
-        if best.seconds_a_row and a_row * WORTHWHILE > best.seconds_a_row:
-            break
-        best = Knee(rows, a_row, bytes_a_row)
+        idle = idle + 1 if found and a_row * GAIN > min(found.values()) else 0
+        found[rows] = a_row
         rows *= 2
-    return best
+    if not found:
+        return Knee(1, 0.0, bytes_a_row)
+    best = min(found.values())
+    chosen = min(rows for rows, a_row in found.items() if a_row <= best * WORTHWHILE)
+    return Knee(chosen, found[chosen], bytes_a_row)

@@ -9,12 +9,12 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 
 from .. import __version__
+from ..engine.asks import Drivable
 from ..engine.batching import Engine, Failed
 from ..engine.knee import Knee
 from ..engine.observer import Observer, RunStats
@@ -127,7 +127,7 @@ class Model:
         watcher = observer or Observer()
         rows = self.rows
         engine = Engine(
-            self._drivable(), recipes, watcher, rows=rows, exact=exact, tick_seconds=tick_seconds,
+            cast(Drivable, self), recipes, watcher, rows=rows, exact=exact, tick_seconds=tick_seconds,
             knee=None if exact or rows is not None else self.knee(recipes),
         )  # fmt: skip
         self.last_stats = engine.stats
@@ -139,20 +139,13 @@ class Model:
                 calls=made.calls, rows=made.rows, shared_seconds=made.shared_seconds, batch=made.batch,
                 device=self.device.type, versions=versions(), exact=exact,
             )  # fmt: skip
-            picture = Picture(self.finish(made.pixels, recipe), recipe, cost, notes=self.notes(recipe))
+            picture = Picture(made.pixels, recipe, cost, notes=self.notes(recipe))
             watcher.picture(made.index, picture)
             yield made.index, picture
-
-    def finish(self, pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """What remains to be done to decoded pixels."""
-        return pixels
 
     def knee(self, recipes: Sequence[Recipe]) -> Knee | None:
         """The throughput knee, measured once for this model; None for so little work that it would not pay."""
         return self._knee
-
-    def _drivable(self) -> Any:
-        return self
 
     def __repr__(self) -> str:
         return f"<nbgen model {self.ref.name!r}: {self.family}, {self.ref.dtype} on {self.device.type}>"
