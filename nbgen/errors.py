@@ -46,12 +46,18 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """The up to `n` known names most like `name`, best first; case does not matter.
 
     >>> nearest("eulr", ["euler", "heun", "ddim"])
-    ['euler']
+    ['euler', 'heun']
     """
+    typed = name.lower()
     lowered: dict[str, str] = {}
     for candidate in known:
         lowered.setdefault(candidate.lower(), candidate)
-    return [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=n, cutoff=0.5)]
+    # Of names that are equally alike, one with the same first letter is likelier to be meant.
+    scored = sorted(
+        (-difflib.SequenceMatcher(None, typed, candidate).ratio(), candidate[:1] != typed[:1], candidate)
+        for candidate in difflib.get_close_matches(typed, lowered, n=3 * n, cutoff=0.5)
+    )
+    return [lowered[candidate] for _, _, candidate in scored[:n]]
 
 
 def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:

@@ -113,7 +113,8 @@ def _from_place(
         return _loaded[key]
     if not folder.is_dir():
         raise ModelError(_not_found(str(source), folder))
-    torch.set_num_threads(machine.usable_threads())  # the cgroup's quota, not the host's cores
+    # The cgroup's quota rules, not the host's cores; who asked for fewer keeps fewer.
+    torch.set_num_threads(min(torch.get_num_threads(), machine.usable_threads()))
     parts = read_folder(folder, where, _DTYPES[kind])
     # Convolutions over channels-last tensors are about 15% faster on a CPU, and lose nothing.
     parts.unet.to(memory_format=torch.channels_last)
