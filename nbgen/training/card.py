@@ -54,10 +54,11 @@ anywhere.
 
 Autoencoder: L1, half as much L1 on differences of neighbouring pixels and (from step 2,000 on) of colour
 channels, a little KL. Text encoder and UNet: trained together on precomputed latents of every object on
-every background, mean squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, a tenth of
-the captions empty, running average of the weights (.999). Batches of 16 and 64, AdamW at 2e-3 and 1e-3,
-warm-up, flat, and falling over the last 40% of the time. bfloat16 autocast over float32 weights. The files
-are float16; compute in float32 on a CPU.
+every background, mean squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps
+drawn evenly at first and (from step 2,425 on) with a density that rises linearly, a tenth of the captions
+empty, running average of the weights (.999). Batches of 16 and 64, AdamW at 2e-3 and 1e-3, warm-up, flat,
+and falling over the last 40% of the time. bfloat16 autocast over float32 weights. The files are float16;
+compute in float32 on a CPU.
 
 To make it again (needs the Debian packages `fonts-noto-color-emoji` and `unicode-data`, or the like):
 

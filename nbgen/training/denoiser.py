@@ -147,8 +147,9 @@ class DenoiserLearner:
         random = torch.Generator().manual_seed(number)
         noise = torch.randn(clean.shape, generator=random)
         # One timestep from each of `batch` equal stretches: every step sees all noise levels, and jitters less.
+        # The root makes much noise likelier than little: there words decide, and that is learned last.
         place = (torch.arange(self.batch) + torch.rand(self.batch, generator=random)) / self.batch
-        timesteps = (place * self.noising.config.num_train_timesteps).long()
+        timesteps = (place.sqrt() * self.noising.config.num_train_timesteps).long()
         batch = (clean, noise, timesteps, tokenize(self.tokenizer, captions))
         on_device = tuple(tensor.to(self.device) for tensor in batch)
         loss = self.shards.backward(self.loss, on_device, self.parameters)
