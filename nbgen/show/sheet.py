@@ -132,7 +132,7 @@ def _columns(count: int, asked: int | None) -> int:
         if asked < 1:
             raise RecipeError(f"columns must be at least 1, not {asked}.")
         return asked
-    if count <= 4:
+    if count <= 5:  # a short series reads best in one line
         return count
     most = (WIDTH + _GAP) // (SMALLEST + _GAP)
     columns = min(most, math.ceil(1.25 * math.sqrt(count)))
