@@ -177,7 +177,7 @@ COMES_WITH = {
     "nbformat": "nbclient",
     "traitlets": "ipywidgets",
 }
-OPTIONAL = {"pandas": "grid.table() gives a DataFrame where there is one"}
+OPTIONAL = {"av": "walks as .mp4", "pandas": "grid.table() gives a DataFrame where there is one"}
 
 
 def test_every_package_that_is_imported_is_asked_for() -> None:
