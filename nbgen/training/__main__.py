@@ -12,7 +12,6 @@ and sleep while a file named PAUSE lies in that folder or beside it.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -25,7 +24,7 @@ from nbgen.training import loop
 from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.evaluate import evaluate
-from nbgen.training.export import export, load_autoencoder, size_of
+from nbgen.training.export import export, load_autoencoder, remember, size_of
 from nbgen.training.pictures import load_world
 
 ASSETS = Path(__file__).parent.parent / "assets" / "mini"
@@ -56,9 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_arguments(arguments)
     device = loop.pick_device(options.device)
     world = load_world()
-    for part in (
-        ["autoencoder", "denoiser", "export", "evaluate"] if options.part == "all" else [options.part]
-    ):
+    # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
+    everything = ["autoencoder", "denoiser", "export", "evaluate", "export"]
+    for part in everything if options.part == "all" else [options.part]:
         if part in BUDGETS:
             learner: loop.Learner
             if part == "autoencoder":
@@ -73,11 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
             tell(f"exported, {size_of(options.to) / 2**20:.1f} MiB")
         else:
             figures = evaluate(options.to, world, device=device, say=tell, sheets=options.out / "sheets")
-            (options.out / "evaluation.json").write_text(
-                json.dumps(figures, indent=1) + "\n", encoding="utf-8"
-            )
-            export(options.out, options.to, world, figures)  # again, with the figures in the card
-            tell("the figures are in the model card")
+            remember(options.out, figures)
 
 
 def tell(line: str) -> None:

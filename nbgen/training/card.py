@@ -25,7 +25,7 @@ denoiser (`UNet2DConditionModel`, v-prediction) and a scheduler, in diffusers' o
 from diffusers import StableDiffusionPipeline
 
 pipeline = StableDiffusionPipeline.from_pretrained("nbgen/assets/mini")
-pipeline("a red apple on a blue background", num_inference_steps=20, guidance_scale=4).images[0]
+pipeline("a red apple on a blue background", num_inference_steps=20, guidance_scale=2).images[0]
 ```
 
 ## What it knows

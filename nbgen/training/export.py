@@ -105,10 +105,10 @@ def vocabulary(world: World) -> dict[str, Any]:
     }
 
 
-def export(out: Path, folder: Path, world: World, figures: dict[str, Any] | None = None) -> None:
+def export(out: Path, folder: Path, world: World) -> None:
     """Write the model to `folder` in half precision, replacing what was there in one move.
 
-    `figures` (from `evaluate`) go into the model card.
+    The figures that `remember` kept go into the model card, unless training has gone on since.
     """
     pipeline = assemble(out, world)
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
@@ -127,7 +127,9 @@ def export(out: Path, folder: Path, world: World, figures: dict[str, Any] | None
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
     (fresh / "vocabulary.json").write_text(json.dumps(vocabulary(world), indent=1) + "\n", encoding="utf-8")
-    (fresh / "README.md").write_text(model_card(world, training_facts(out), figures), encoding="utf-8")
+    (fresh / "README.md").write_text(
+        model_card(world, training_facts(out), remembered(out)), encoding="utf-8"
+    )
     if folder.exists():
         os.replace(folder, old)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +152,20 @@ def training_facts(out: Path) -> dict[str, dict[str, Any]]:
             _, facts = checkpoints.load(path)
             parts[name] = {"steps": facts["step"], "minutes": round(facts["seconds"] / 60, 1)}
     return parts
+
+
+def remember(out: Path, figures: dict[str, Any]) -> None:
+    """Keep what `evaluate` found, and how long the model had been trained then."""
+    out.mkdir(parents=True, exist_ok=True)
+    kept = {"training": training_facts(out), "figures": figures}
+    (out / "evaluation.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def remembered(out: Path) -> dict[str, Any] | None:
+    """The figures that were kept, if they are those of the model as it is now."""
+    path = out / "evaluation.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return kept["figures"] if kept.get("training") == training_facts(out) else None
 
 
 def size_of(folder: Path) -> int:
