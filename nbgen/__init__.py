@@ -18,6 +18,7 @@ _HOMES = {
     "Picture": "picture",
     "Pictures": "picture",
     "Recipe": "recipe",
+    "Walk": "verbs.walk",
     "axis": "axes",
     "compare": "verbs.comparing",
     "convergence": "verbs.converging",
@@ -25,6 +26,8 @@ _HOMES = {
     "filmstrip": "verbs.filming",
     "generate": "verbs.making",
     "history": "verbs.remembering",
+    "interpolate": "verbs.interpolating",
+    "interpolate_grid": "verbs.interpolating",
     "list_models": "models.catalogue",
     "list_samplers": "sampling",
     "load": "models.loading",
@@ -32,6 +35,7 @@ _HOMES = {
     "read": "picture",
     "spread": "axes",
     "swap_words": "axes",
+    "vary": "verbs.varying",
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
 
@@ -43,6 +47,7 @@ __all__ = [
     "Picture",
     "Pictures",
     "Recipe",
+    "Walk",
     "__version__",
     "axis",
     "compare",
@@ -52,6 +57,8 @@ __all__ = [
     "filmstrip",
     "generate",
     "history",
+    "interpolate",
+    "interpolate_grid",
     "last",
     "list_models",
     "list_samplers",
@@ -60,6 +67,7 @@ __all__ = [
     "read",
     "spread",
     "swap_words",
+    "vary",
 ]
 
 if TYPE_CHECKING:
@@ -75,8 +83,11 @@ if TYPE_CHECKING:
     from .verbs.converging import convergence
     from .verbs.filming import filmstrip
     from .verbs.grid import Grid
+    from .verbs.interpolating import interpolate, interpolate_grid
     from .verbs.making import generate
     from .verbs.remembering import history
+    from .verbs.varying import vary
+    from .verbs.walk import Walk
 
     last: Any
 

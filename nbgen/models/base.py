@@ -11,6 +11,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from .. import __version__
@@ -142,6 +143,14 @@ class Model:
             picture = Picture(made.pixels, recipe, cost, notes=self.notes(recipe))
             watcher.picture(made.index, picture)
             yield made.index, picture
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """What distances between pictures are taken on: uint8 (n, height, width, 3) to float32 (n, features).
+
+        The root mean square of a difference is the distance. A model without an eye of its own sees the pixels,
+        from 0 to 1.
+        """
+        return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
 
     def knee(self, recipes: Sequence[Recipe]) -> Knee | None:
         """The throughput knee, measured once for this model; None for so little work that it would not pay."""

@@ -141,6 +141,21 @@ class StableDiffusion(DrivenModel):
         pixels = (decoded.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
         return (pixels * 255).round().astype(np.uint8)
 
+    def encode_image(self, pixels: np.ndarray) -> Tensor:
+        """Latents (n, channels, h, w) on the CPU, in the model's own scaling, of uint8 (n, height, width, 3).
+
+        They are the means of the autoencoder's posterior, so the same picture gives the same latents.
+        """
+        vae = self._pipe.vae
+        values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        with torch.no_grad():
+            posterior = vae.encode(values.to(vae.device, vae.dtype)).latent_dist
+        return posterior.mode().float().cpu() * vae.config.scaling_factor
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """The latents of the model's own autoencoder, which tell apart what the model itself tells apart."""
+        return self.encode_image(pixels).flatten(1).numpy()
+
     def _encode(self, prompt: str | None) -> dict[str, Tensor]:
         """(tokens, width): the text encoder's last hidden states, padded to its full length."""
         tokenizer, encoder = self._pipe.tokenizer, self._pipe.text_encoder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import unshown
 from ..engine.asks import Step
 from ..engine.observer import Observer, RunStats
+from ..errors import JobStopped
 from ..jobs import Job, submit
 from ..models.base import Model
 from ..models.preview import LinearPreview
@@ -49,6 +50,63 @@ def start(
             raise next(iter(job.errors.values()))
 
     return submit(model, work, total=len(recipes), preview=making.watched, make_result=make_result)
+
+
+Plan = Generator[Sequence[Recipe], list[Picture], Sequence[Recipe]]
+"""Yields what it must see first, is sent those pictures, and returns what is wanted after all."""
+
+
+def start_planned(
+    model: Model,
+    plan: Plan,
+    total: int,
+    *,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    make_result: Callable[[Job], Any] | None = None,
+) -> Job:
+    """As `start` with `whole`, for `total` recipes that follow from pictures made on the way there."""
+
+    watched = _is_watched()
+
+    def work(job: Job) -> None:
+        calls = 0
+        try:
+            recipes = next(plan)
+            while True:
+                part = _Part(job)
+                later = model.calls(recipes[0]) * total
+                _Making(recipes, fresh, store, exact, False).make(
+                    part, model, range(len(recipes)), calls, later
+                )
+                if part.errors:
+                    raise next(iter(part.errors.values()))
+                if len(part.finished) < len(recipes):
+                    raise JobStopped("stopped before the first of the pictures that were asked for.")
+                calls = job.calls[0]
+                recipes = plan.send(part.pictures)
+        except StopIteration as stop:
+            recipes = stop.value
+        _Making(recipes, fresh, store, exact, watched).make(job, model, range(total), calls, 0)
+        if job.errors:
+            raise next(iter(job.errors.values()))
+
+    return submit(model, work, total=total, preview=watched, make_result=make_result)
+
+
+class _Part(Job):
+    """Pictures that a job makes on the way to those that were asked for; it is watched and stopped with it."""
+
+    def __init__(self, whole: Job) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def tick(self, calls_done: int, calls_total: int) -> None:
+        self._whole.tick(calls_done, calls_total)
+
+    def stopping(self) -> bool:
+        return self._whole.stopping()
 
 
 def start_each(

@@ -1,0 +1,267 @@
+"""`interpolate` and `interpolate_grid`: walks between prompts, seeds and recipes, made as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from ..axes import axis, label_of
+from ..errors import RecipeError
+from ..jobs import Job, submit
+from ..layout import Cell, Layout
+from ..models.base import Model
+from ..picture import Picture
+from ..recipe import Recipe
+from ..show.walking import Distances, Pixels
+from .grid import Grid
+from .making import MOST_PICTURES
+from .pacing import PACES, Easing, as_easing, even, even_to_the_eye
+from .running import Plan, start, start_planned
+from .stops import around, between, complete, fresh_noise_on_the_way
+from .waiting import deliver
+from .walk import Walk
+
+_FEWEST_LOOKS = 5
+"""Pictures that a perceptual pace looks at first, at least."""
+_ENCODED = 16
+"""Pictures in one forward of the encoder."""
+
+
+@overload
+def interpolate(
+    stops: Sequence[Any], *, frames: int = ..., prompt: Any = ..., along: str | None = ..., loop: bool = ...,
+    method: str = ..., pace: str = ..., easing: str | Easing | None = ..., distances: Distances | None = ...,
+    model: Any = ..., wait: Literal[True] = ..., fresh: bool = ..., store: bool = ..., exact: bool = ...,
+    **fields: Any,
+) -> Walk: ...  # fmt: skip
+@overload
+def interpolate(
+    stops: Sequence[Any], *, frames: int = ..., prompt: Any = ..., along: str | None = ..., loop: bool = ...,
+    method: str = ..., pace: str = ..., easing: str | Easing | None = ..., distances: Distances | None = ...,
+    model: Any = ..., wait: Literal[False], fresh: bool = ..., store: bool = ..., exact: bool = ...,
+    **fields: Any,
+) -> Job: ...  # fmt: skip
+def interpolate(
+    stops: Sequence[Any],
+    *,
+    frames: int = 24,
+    prompt: Any = None,
+    along: str | None = None,
+    loop: bool = False,
+    method: str = "embedding",
+    pace: str = "uniform",
+    easing: str | Easing | None = None,
+    distances: Distances | None = None,
+    model: Any = None,
+    wait: bool = True,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    **fields: Any,
+) -> Walk | Job:
+    """A walk from stop to stop, `frames` pictures in all.
+
+    stops: two or more prompts, seeds, recipes, or pictures that carry a recipe
+    frames: how many pictures; the first and the last stop are among them
+    prompt: what all frames show, where the stops are seeds
+    along: "prompt" or "seed" keeps the other as it is at the first stop; left out, all that differs changes
+    loop: lead back to the first stop, which is not shown twice; two seeds become a circle through their noises
+    method: "embedding" mixes what the text encoder made of the prompts
+    pace: "uniform" in the parameter; "perceptual" looks first where the pictures change, and spends the frames there
+    easing: "in", "out", "in-out", or a function from 0…1 to 0…1: how the walk begins and ends
+    distances: what the eye sees, for the pace and the measures: a function of two lists of uint8 arrays (height,
+        width, 3) that returns a number for each pair; left out, the model's own autoencoder, or the pixels
+    fields: any other field of a recipe, the same for all stops; seed is 0 when left out
+    wait, fresh, store, exact: as in `generate`
+
+    Numbers such as guidance may differ between stops that are recipes, and then change evenly. Every frame is a
+    picture with a recipe of its own, kept in the store: a finer walk makes only what is new. Raises RecipeError
+    before any work starts.
+
+        walk = nbgen.interpolate(["a cat face", "a dog face"], frames=24, seed=7, pace="perceptual")
+    """
+    count = _as_count("frames", frames, 2)
+    if method != "embedding":
+        more = " does not exist yet" if method == "attention" else " is not known"
+        raise RecipeError(f'method {method!r:.40}{more}: prompts are mixed by method="embedding".')
+    if pace not in PACES:
+        raise RecipeError(f"pace must be {' or '.join(map(repr, PACES))}, not {pace!r:.40}.")
+    eased = as_easing(easing)
+    resolved, chosen = complete(stops, prompt=prompt, along=along, model=model, fields=fields)
+    way = _Way(tuple(resolved), bool(loop), chosen)
+    places = even(count, way.loop, eased)
+    with chosen.settled():
+        recipes = way.recipes(places)  # checked here also where the pace will choose other places
+    _say(resolved, chosen)
+    eye = distances or partial(_as_the_model_sees, chosen)
+
+    def make_walk(job: Job) -> Walk:
+        return Walk(job.pictures, loop=way.loop and len(job.finished) == count, distances=eye)
+
+    options: dict[str, Any] = {"fresh": fresh, "store": store, "exact": exact, "make_result": make_walk}
+    if pace == "perceptual":
+        job = start_planned(chosen, _perceptual(way, count, eased, eye), count, **options)
+    else:
+        job = start(chosen, recipes, whole=True, **options)
+    return deliver(job) if wait else job
+
+
+def interpolate_grid(
+    stops: Sequence[Any],
+    rows: int = 5,
+    columns: int = 5,
+    *,
+    prompt: Any = None,
+    model: Any = None,
+    wait: bool = True,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    **fields: Any,
+) -> Any:
+    """A table of pictures between four stops at its corners: top left, top right, bottom left, bottom right.
+
+    stops: four prompts, seeds, recipes or pictures, as in `interpolate`; fields, wait, fresh, store, exact too
+    rows, columns: how many pictures, two or more each
+
+    Returns a Grid, or with `wait=False` its Job. Raises RecipeError before any work starts.
+
+        nbgen.interpolate_grid([1, 2, 3, 4], rows=5, columns=5, prompt="a cat face")
+    """
+    down, across = _as_count("rows", rows, 2), _as_count("columns", columns, 2)
+    _as_count("rows × columns", down * across, 4)
+    resolved, chosen = complete(stops, prompt=prompt, along=None, model=model, fields=fields, least=4)
+    if len(resolved) > 4:
+        raise RecipeError(
+            f"a table of pictures has four corners, and {len(resolved)} stops are given: "
+            "top left, top right, bottom left, bottom right."
+        )
+    top, bottom = (_Way(tuple(pair), False, chosen) for pair in (resolved[:2], resolved[2:]))
+    cells = []
+    with chosen.settled():
+        for row, height in enumerate(even(down, False)):
+            for column, place in enumerate(even(across, False)):
+                recipe = chosen.check(between(top.at(place), bottom.at(place), float(height)))
+                cells.append(Cell((row, column), {}, recipe))
+    _say(resolved, chosen)
+    axes = tuple(
+        axis(title, {f"{float(place):.3g}": float(place) for place in even(count, False)})
+        for title, count in (("down", down), ("across", across))
+    )
+    layout = Layout(axes, tuple(cells))
+    names = [_name(stop, resolved) for stop in resolved]
+    notes = (f"top: {names[0]} → {names[1]} · bottom: {names[2]} → {names[3]}",)
+
+    def make_grid(job: Job) -> Grid:
+        reasons = {number: str(error) for number, error in job.errors.items()}
+        return Grid(layout, job.finished, reasons, "between four corners", notes)
+
+    job = start(chosen, layout.recipes, fresh=fresh, store=store, exact=exact, make_result=make_grid)
+    job.columns = across
+    return deliver(job) if wait else job
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The path through the stops, a recipe at every place from 0 to 1."""
+
+    stops: tuple[Recipe, ...]
+    loop: bool
+    model: Model
+
+    def at(self, place: Fraction) -> Recipe:
+        """The recipe at one place; at a stop exactly the stop's own."""
+        stops = (*self.stops, self.stops[0]) if self.loop else self.stops
+        if self._is_a_circle():
+            return stops[0].replace(seed=around(stops[0].seed, stops[1].seed, float(place)))
+        along = place * (len(stops) - 1)
+        number = min(int(along), len(stops) - 2)
+        return between(stops[number], stops[number + 1], float(along - number))
+
+    def recipes(self, places: Sequence[Fraction]) -> list[Recipe]:
+        return [self.model.check(self.at(place)) for place in places]
+
+    def _is_a_circle(self) -> bool:
+        """Two seeds and nothing else that differs: the loop through both is a circle, not there and back."""
+        return (
+            self.loop
+            and len(self.stops) == 2
+            and self.stops[0].replace(seed=self.stops[1].seed) == self.stops[1]
+        )
+
+
+def _perceptual(way: _Way, count: int, easing: Easing | None, eye: Distances) -> Plan:
+    """Looks along the way, then once more where much changes, and returns frames that are evenly far apart.
+
+    The second look matters: where a picture turns into another all at once, the first one only tells between
+    which two places.
+    """
+    looks = max(_FEWEST_LOOKS, count // 2 + 1)
+    known = even(looks, False)
+    seen: dict[Fraction, Picture] = {}
+    distances: list[float] = []
+    for look in range(2):
+        new = [place for place in known if place not in seen]
+        made = yield way.recipes(new)
+        seen.update(zip(new, made, strict=True))
+        known = sorted(seen)
+        pixels = [np.asarray(seen[place]) for place in known]
+        distances = [float(each) for each in eye(pixels[:-1], pixels[1:])]
+        if look == 0:
+            known = even_to_the_eye(known, distances, looks, False)
+    return way.recipes(even_to_the_eye(known, distances, count, way.loop, easing))
+
+
+def _as_the_model_sees(model: Model, ones: Sequence[Pixels], others: Sequence[Pixels]) -> list[float]:
+    """The root mean square between the pictures' features, looked up on the model's own thread."""
+    distinct = {id(each): each for each in (*ones, *others)}
+
+    def work(job: Job) -> None:
+        names = list(distinct)
+        for begin in range(0, len(names), _ENCODED):
+            part = names[begin : begin + _ENCODED]
+            features.update(
+                zip(part, model.features(np.stack([distinct[name] for name in part])), strict=True)
+            )
+
+    features: dict[int, np.ndarray] = {}
+    submit(model, work).result()
+    return [
+        float(np.sqrt(np.mean((features[id(one)] - features[id(other)]) ** 2)))
+        for one, other in zip(ones, others, strict=True)
+    ]
+
+
+def _as_count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise RecipeError(f"{name} must be a whole number from {least}, not {value!r:.40}.")
+    count = int(value.__index__())
+    if not least <= count <= MOST_PICTURES:
+        raise RecipeError(f"{name} must be from {least} to {MOST_PICTURES:,}, not {count:,}.")
+    return count
+
+
+def _say(stops: Sequence[Recipe], model: Model) -> None:
+    """What a person should know before looking: words that the model cannot follow, noise that flickers."""
+    notes = [note for stop in stops for note in model.notes(stop)]
+    for line in dict.fromkeys([*notes, fresh_noise_on_the_way(stops)]):
+        if line:
+            print(line)
+
+
+def _name(stop: Recipe, stops: Sequence[Recipe]) -> str:
+    """One corner in words: the fields in which the corners differ."""
+    names = [
+        name
+        for name in ("prompt", "seed", "guidance", "truncation")
+        if len({getattr(each, name) for each in stops}) > 1
+    ]
+    return ", ".join(
+        label_of(getattr(stop, name)) if name == "prompt" else f"{name} {label_of(getattr(stop, name))}"
+        for name in names
+    )

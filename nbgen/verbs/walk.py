@@ -1,0 +1,263 @@
+"""A walk: pictures in order along a path, which play in the cell, are saved as animations, and are measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from PIL import Image
+
+from .. import metadata as meta
+from .. import unshown
+from ..axes import label_of
+from ..errors import PictureFileError, RecipeError
+from ..files import unwritable, write_atomically
+from ..picture import Picture, Pictures
+from ..show import animation
+from ..show.figure_files import ShownFigure
+from ..show.walk_figure import walk_figure
+from ..show.walking import (
+    Distances,
+    Pixels,
+    gini,
+    on_the_cross_fade,
+    root_mean_square,
+    sharpness_at_the_middle,
+)
+from ..show.words import one_line
+
+FPS = 12.0
+"""Frames a second, where nobody says otherwise."""
+_AT_A_TIME = 16
+"""Frames held in memory while a walk is measured."""
+
+
+class Walk(Sequence[Picture]):
+    """Pictures in order along a path. Plays in the cell; slices are Walks again.
+
+    `loop` says that the first picture follows on the last. `distances` measures how far pictures are from one
+    another: a function of two lists of uint8 arrays (height, width, 3) that returns a number for each pair. Left
+    out, it is the root mean square over the pixels; `nbgen.interpolate` hands over one that sees what the model
+    sees.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        loop: bool = False,
+        fps: float = FPS,
+        distances: Distances = root_mean_square,
+    ) -> None:
+        self._pictures = tuple(pictures)
+        if not self._pictures:
+            raise RecipeError("a walk needs at least one picture.")
+        sizes = dict.fromkeys(picture.size for picture in self._pictures)
+        if len(sizes) > 1:
+            said = " and ".join(f"{width}×{height}" for width, height in sizes)
+            raise RecipeError(f"the pictures of a walk have one size, and these have {said}.")
+        self.loop = loop
+        self.fps = _as_fps(fps)
+        self._distances = distances
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __iter__(self) -> Iterator[Picture]:
+        return iter(self._pictures)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> Walk: ...
+    def __getitem__(self, index: int | slice) -> Picture | Walk:
+        if isinstance(index, slice):
+            return self._with(self._pictures[index], loop=False)
+        return self._pictures[index]
+
+    @property
+    def pictures(self) -> Pictures:
+        """The same pictures as a contact sheet shows them."""
+        return Pictures(self)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of every frame, in pixels."""
+        return self[0].size
+
+    # Other walks from this one.
+
+    def reverse(self) -> Walk:
+        """The same way back."""
+        return self._with(self._pictures[::-1], loop=self.loop)
+
+    def boomerang(self) -> Walk:
+        """There and back again, as a loop; the two ends are shown once."""
+        return self._with((*self._pictures, *self._pictures[-2:0:-1]), loop=True)
+
+    def join(self, other: Walk) -> Walk:
+        """This walk and then the other. A picture that ends the one and begins the other is shown once."""
+        if not isinstance(other, Walk):
+            raise RecipeError(f"a walk is joined with a walk, not with {type(other).__name__}.")
+        seam = 1 if self[-1].key == other[0].key else 0
+        return self._with((*self._pictures, *other._pictures[seam:]), loop=False)
+
+    # What it looks like.
+
+    def strip(self, n: int = 8) -> Image.Image:
+        """`n` frames, evenly chosen, side by side in one picture; both ends are among them."""
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise RecipeError(f"n must be a whole number from 1, not {n!r:.40}.")
+        places = self._spread(n)
+        return Pictures(self[place] for place in places).sheet(
+            columns=len(places), labels=[str(place + 1) for place in places]
+        )
+
+    def figure(self, *, theme: str = "light") -> ShownFigure:
+        """A matplotlib Figure: frames above, and below a bar for each step, as high as the frames are apart."""
+        places = self._spread(12 if len(self) <= 12 else 10)
+        return walk_figure(
+            [self[place].pixels for place in places],
+            places,
+            self.steps,
+            title=self._title(),
+            note=f"smoothness {self.smoothness:.2f} · mean step {self.consistency:.3g} · "
+            f"largest {self.largest_step:.3g}",
+            theme=theme,
+        )
+
+    def save(
+        self, path: str | os.PathLike[str], *, fps: float | None = None, metadata: str = "recipe"
+    ) -> Path:
+        """Write the walk and return the path; its ending says how.
+
+        .png and .webp play with every pixel kept, .gif with 256 colours, .mp4 (with the extra `video`) as H.264.
+        A name without an ending is a folder: one numbered PNG a frame, each with its recipe. In a .png or .webp
+        stands the recipe of the first frame, which is what `nbgen.read` gives. Raises PictureFileError where it
+        cannot be written.
+        """
+        target, fps = Path(path), self.fps if fps is None else _as_fps(fps)
+        level = meta.check_level(metadata)
+        if not target.suffix:
+            return self._save_frames(target, level)
+        first = self[0]
+        plain = first.cost.to_plain() if level == "full" else None
+        content = animation.encoded(
+            [picture.pixels for picture in self],
+            target.suffix,
+            fps,
+            info=meta.png_info(first.recipe, plain, level),
+            sidecar=meta.sidecar(first.recipe, plain, level, "WEBP"),
+        )
+        try:
+            write_atomically(target, content)
+        except (OSError, ValueError) as error:
+            raise PictureFileError(unwritable(target, error)) from None
+        return target
+
+    # What is measured.
+
+    @cached_property
+    def steps(self) -> tuple[float, ...]:
+        """How far each frame is from the next; in a loop, also the last from the first."""
+        followers = (*self._pictures[1:], *(self._pictures[:1] if self.loop and len(self) > 1 else ()))
+        found: list[float] = []
+        for start in range(0, len(followers), _AT_A_TIME):
+            part = slice(start, start + _AT_A_TIME)
+            arrays = [np.asarray(each) for each in self._pictures[start : start + _AT_A_TIME + 1]]
+            later = arrays[1 : len(followers[part]) + 1]
+            later += [np.asarray(each) for each in followers[part][len(later) :]]
+            found += self._distances(arrays[: len(later)], later)
+        return tuple(float(distance) for distance in found)
+
+    @property
+    def consistency(self) -> float:
+        """The mean distance between neighbours: smaller is closer together."""
+        return float(np.mean(self.steps)) if self.steps else 0.0
+
+    @property
+    def smoothness(self) -> float:
+        """1 less the Gini coefficient of the neighbours' distances: 1 where all steps are equally large."""
+        return 1.0 - gini(self.steps)
+
+    @property
+    def largest_step(self) -> float:
+        """The distance of the two neighbours that are farthest apart."""
+        return max(self.steps, default=0.0)
+
+    @cached_property
+    def off_the_cross_fade(self) -> float:
+        """How far the frames between the ends are from the nearest cross-fade of the ends, on the average.
+
+        Scores of smoothness favour a plain cross-fade; this one is 0 for it, so read the two together. Of a
+        loop, its first half is measured, since its ends are neighbours.
+        """
+        frames = self._half()
+        if len(frames) < 3:
+            return 0.0
+        return float(np.mean(self._distances(frames[1:-1], on_the_cross_fade(frames)[1:-1])))
+
+    @cached_property
+    def sharpness_at_the_middle(self) -> float:
+        """How sharp the middle third is, as a share of the ends; a cross-fade falls below 1.
+
+        Of a loop, its first half is measured.
+        """
+        return sharpness_at_the_middle(self._half())
+
+    def _half(self) -> list[Pixels]:
+        count = len(self) // 2 + 1 if self.loop else len(self)
+        return [np.asarray(picture) for picture in self._pictures[:count]]
+
+    def _with(self, pictures: Sequence[Picture], *, loop: bool) -> Walk:
+        return Walk(pictures, loop=loop, fps=self.fps, distances=self._distances)
+
+    def _spread(self, n: int) -> list[int]:
+        count = min(n, len(self))
+        return sorted({round(place * (len(self) - 1) / max(1, count - 1)) for place in range(count)})
+
+    def _save_frames(self, folder: Path, level: str) -> Path:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PictureFileError(unwritable(folder, error)) from None
+        digits = max(4, len(str(len(self))))
+        for number, picture in enumerate(self, 1):
+            picture.save(folder / f"{number:0{digits}}.png", level)
+        return folder
+
+    def _title(self) -> str:
+        """What the walk leads from and to, in words."""
+        ends = [self[0].recipe, self[len(self) // 2 if self.loop else -1].recipe]
+        if any(recipe is None for recipe in ends):
+            return ""
+        for name in ("prompt", "seed", "guidance", "truncation"):
+            first, last = (getattr(recipe, name) for recipe in ends)
+            if first != last:
+                said = [f'"{each}"' if isinstance(each, str) else label_of(each) for each in (first, last)]
+                way = f"{said[0]} → … → {said[0]}" if self.loop else f"{said[0]} → {said[1]}"
+                return one_line(way if name == "prompt" else f"{name} {way}", 100)
+        return ""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        unshown.shown(self)
+        frames = [picture.pixels for picture in self]
+        return {"image/png": animation.shown_png(frames, self.fps), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        parts = [
+            f"{len(self)} frame{'' if len(self) == 1 else 's'}",
+            *([self._title()] if self._title() else []),
+        ]
+        return f"Walk({', '.join(parts)}, {width}×{height}{', loop' if self.loop else ''})"
+
+
+def _as_fps(fps: object) -> float:
+    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0.1 <= fps <= 100:
+        raise RecipeError(f"fps is how many frames are shown a second, from 0.1 to 100, not {fps!r:.40}.")
+    return float(fps)
