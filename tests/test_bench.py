@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from nbgen.bench import __main__ as bench
-from nbgen.bench import drawing, grids, starting, timing
+from nbgen.bench import drawing, grids, starting, timing, walks
 from nbgen.cli import demo, notebooks
 from nbgen.models.loading import load
 from nbgen.sampling import BY_NAME
@@ -48,6 +48,22 @@ def test_the_grid_is_the_same_work_three_times(monkeypatch: pytest.MonkeyPatch) 
         assert BY_NAME[name].scheduler == scheduler and not BY_NAME[name].fixed
     shown = repr(grids.table(found, {72: 2**30, 1000: None}))
     assert f"{found.cell_by_cell_ratio:.2f}×" in shown and "1.00 GiB" in shown and "1,000 cells" not in shown
+
+
+def test_a_walk_is_the_same_work_twice() -> None:
+    pipe = tiny_sd_pipeline()
+    found = walks.measure(1, load(tiny_sd_pipeline()), pipe, frames=3, steps=2)
+    assert found.difference <= 1 and min(found.walk, found.frame_by_frame, found.times) > 0
+    shown = repr(walks.table(found, {24: 2**30, 480: None}))
+    assert f"{found.times:.2f}×" in shown and "24 frames" in shown and "480" not in shown
+
+
+def test_paces_are_compared_on_pairs_that_nobody_chose() -> None:
+    pairs = walks.drawn_pairs(["cat", "dog", "sun", "moon"], 2)
+    assert sorted(word for pair in pairs for word in pair) == ["the cat", "the dog", "the moon", "the sun"]
+    assert walks.drawn_pairs(["cat", "dog", "sun", "moon"], 2) == pairs
+    (row,) = walks.pace_table(frames=4, steps=1, model=tiny_sd_pipeline(), stops=[("a", "b")])
+    assert row["from"] == "a" and isinstance(row["even"], bool) and row["largest, uniform"] > 0
 
 
 def test_importing_nbgen_is_measured_without_python_itself() -> None:

@@ -20,14 +20,25 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=20, help="steps of each picture (default: 20)")
     parser.add_argument("--no-quickstart", action="store_true", help="leave the quickstart's memory out")
     parser.add_argument("--no-grid", action="store_true", help="leave the comparison of 72 cells out")
+    parser.add_argument("--no-walk", action="store_true", help="leave the walk of 24 frames out")
+    parser.add_argument(
+        "--paces", action="store_true", help="only compare paces of walks over ten pairs of prompts"
+    )
     options = parser.parse_args()
     if options.repeats < 1 or options.steps < 1:
         parser.error("--repeats and --steps must be at least 1.")
     with tempfile.TemporaryDirectory(prefix="nbgen-bench-", ignore_cleanup_errors=True) as store:
         os.environ.update(NBGEN_STORE=store, NBGEN_PROGRESS="none", HF_HUB_OFFLINE="1")
+        if options.paces:
+            from .walks import pace_table
+
+            print(pace_table())
+            return 0
         print(table(options.repeats, options.steps, quickstart=not options.no_quickstart))
         if not options.no_grid:
             print(f"\n{grid_table(options.repeats)}")
+        if not options.no_walk:
+            print(f"\n{walk_table(options.repeats)}")
     return 0
 
 
@@ -100,6 +111,19 @@ def grid_table(repeats: int) -> Table:
     with contextlib.redirect_stdout(io.StringIO()):  # the line for each sampler would stand above the table
         found = grids.measure(repeats, load("mini"), pipe)
     return grids.table(found, {cells: grids.peak_bytes(cells) for cells in (72, 1000)})
+
+
+def walk_table(repeats: int) -> Table:
+    """The figures of a walk."""
+    import diffusers
+
+    from ..models.catalogue import embedded_folder
+    from ..models.loading import load
+    from . import walks
+
+    pipe = diffusers.StableDiffusionPipeline.from_pretrained(embedded_folder("mini"))
+    found = walks.measure(repeats, load("mini"), pipe)
+    return walks.table(found, {frames: walks.peak_bytes(frames) for frames in (24, 480)})
 
 
 if __name__ == "__main__":
