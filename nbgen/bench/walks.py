@@ -127,7 +127,7 @@ def _short(value: float) -> float:
 
 
 def pace_table(
-    pairs: int = 10, frames: int = 16, steps: int = 8, *, model: Any = "mini", stops: Sequence[Any] = ()
+    pairs: int = 10, frames: int = 24, steps: int = 8, *, model: Any = "mini", stops: Sequence[Any] = ()
 ) -> Table:
     """Uniform against perceptual pace over pairs of prompts drawn from the model's vocabulary, or over `stops`.
 
