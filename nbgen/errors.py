@@ -42,6 +42,18 @@ class StoreWarning(UserWarning):
     """Pictures are kept in memory only, because the store cannot be written."""
 
 
+def brief(value: object, most: int = 60) -> str:
+    """A value for a sentence, cut short: its repr, or its type where it has none.
+
+    >>> brief("a" * 100, 6), brief(10**5000)
+    ("'aaaaa", 'this int')
+    """
+    try:
+        return repr(value)[:most]
+    except Exception:  # whole numbers of more than 4,300 digits, and whatever else an object's own repr raises
+        return f"this {type(value).__name__}"
+
+
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """The up to `n` known names most like `name`, best first; case does not matter.
 

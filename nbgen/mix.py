@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import RecipeError
-from .values import as_number, paired
+from .errors import RecipeError, brief
+from .values import as_number, as_text, as_whole
+
+
+MOST_WEIGHT = 1_000_000
+"""Weights are ratios; far larger ones overflow the arithmetic of embeddings and noises."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,16 @@ class Mix:
     def of(cls, *parts: tuple[float, str | int]) -> Mix | str | int:
         """A mixture of (weight, value) pairs, in canonical form: equal values merged, weight 0 dropped."""
         merged: dict[str | int, float] = {}
-        for weight, value in parts:
-            if isinstance(value, bool) or not isinstance(value, (str, int)):
-                raise RecipeError(f"a Mix holds prompts (text) or seeds (whole numbers), not {value!r:.60}.")
-            value = paired(value) if isinstance(value, str) else value
+        for part in parts:
+            if not isinstance(part, (tuple, list)) or len(part) != 2:
+                raise RecipeError(
+                    f"a Mix is made of pairs, as in Mix.of((0.7, 'a cat'), (0.3, 'a dog')), not {brief(part)}."
+                )
+            weight, value = part
             number = as_number("a Mix's weight", weight)
+            if abs(number) > MOST_WEIGHT:
+                raise RecipeError(f"a Mix's weight must be from -{MOST_WEIGHT} to {MOST_WEIGHT}, not {number:g}.")
+            value = _part(value)
             merged[value] = merged.get(value, 0.0) + number
         kinds = {isinstance(value, str) for value in merged}
         if len(kinds) > 1:
@@ -46,5 +55,17 @@ class Mix:
     def values(self) -> tuple[str | int, ...]:
         return tuple(value for _, value in self.parts)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.parts, (tuple, list)):
+            raise RecipeError(f"a Mix is built by Mix.of((weight, value), …), not from {brief(self.parts)}.")
+
     def __str__(self) -> str:
         return " + ".join(f"{weight:.3g}·{value}" for weight, value in self.parts)
+
+
+def _part(value: object) -> str | int:
+    if isinstance(value, str):
+        return as_text("a Mix's prompt", value)
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return as_whole("a Mix's seed", value)
+    raise RecipeError(f"a Mix holds prompts (text) or seeds (whole numbers), not {brief(value)}.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .errors import RecipeError, did_you_mean
+from .errors import RecipeError, brief, did_you_mean
 from .mix import Mix
 from .values import (
     MAX_SEED,
@@ -63,7 +63,7 @@ class ModelRef:
     quantisation: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("name", "fingerprint"):
+        for name in ("name", "fingerprint", "dtype"):
             object.__setattr__(self, name, as_text(f"a model's {name}", getattr(self, name)))
 
     def to_plain(self) -> dict[str, Any]:
@@ -185,6 +185,8 @@ class Recipe:
     @classmethod
     def from_json(cls, text: str) -> Recipe:
         """The recipe in a JSON text. Raises RecipeError where the text is malformed or oversized."""
+        if not isinstance(text, (str, bytes)):
+            raise RecipeError(f"a recipe is read from text, not from {brief(text)}.")
         if len(text) > MAX_TEXT:
             raise RecipeError(
                 f"a recipe text has at most {MAX_TEXT:,} characters, and this one has {len(text):,}."

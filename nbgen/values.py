@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .errors import RecipeError
+from .errors import RecipeError, brief
 
 MAX_SEED = 2**64 - 1
 
@@ -16,11 +16,11 @@ Options = tuple[tuple[str, Any], ...]
 def as_number(name: str, value: Any) -> float:
     """A finite Python float: NumPy and torch scalars and whole numbers are taken too."""
     if isinstance(value, (bool, str, bytes)):
-        raise RecipeError(f"{name} must be a number, not {value!r:.60}.")
+        raise RecipeError(f"{name} must be a number, not {brief(value)}.")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise RecipeError(f"{name} must be a number, not {value!r:.60}.") from None
+        raise RecipeError(f"{name} must be a number, not {brief(value)}.") from None
     if not math.isfinite(number):
         raise RecipeError(f"{name} must be a finite number, not {number}.")
     return number + 0.0  # -0.0 and 0.0 are one value, so one key
@@ -28,11 +28,11 @@ def as_number(name: str, value: Any) -> float:
 
 def as_whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
-        raise RecipeError(f"{name} must be a whole number, not {value!r:.60}.")
+        raise RecipeError(f"{name} must be a whole number, not {brief(value)}.")
     try:
         return int(value) if isinstance(value, float) else value.__index__()
     except (AttributeError, TypeError, ValueError):
-        raise RecipeError(f"{name} must be a whole number, not {value!r:.60}.") from None
+        raise RecipeError(f"{name} must be a whole number, not {brief(value)}.") from None
 
 
 def in_range(low: float, high: float) -> Callable[[str, Any], float]:
@@ -47,7 +47,7 @@ def in_range(low: float, high: float) -> Callable[[str, Any], float]:
 
 def as_text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise RecipeError(f"{name} must be text, not {value!r:.60}.")
+        raise RecipeError(f"{name} must be text, not {brief(value)}.")
     return paired(value)
 
 
@@ -66,25 +66,25 @@ def paired(text: str) -> str:
 def as_steps(name: str, value: Any) -> int:
     number = as_whole(name, value)
     if not 1 <= number <= 1000:
-        raise RecipeError(f"steps must be from 1 to 1000 (20 to 50 is usual), not {number}.")
+        raise RecipeError(f"steps must be from 1 to 1000 (20 to 50 is usual), not {brief(number)}.")
     return number
 
 
 def as_size(name: str, value: Any) -> tuple[int, int]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise RecipeError(f"size must be (width, height) in pixels, not {value!r:.60}.")
+        raise RecipeError(f"size must be (width, height) in pixels, not {brief(value)}.")
     sides = tuple(as_whole("each side of size", side) for side in value)
     if len(sides) != 2 or min(sides) < 1 or max(sides) > 65_536:
-        raise RecipeError(f"size must be (width, height) in pixels, not {sides!r:.60}.")
+        raise RecipeError(f"size must be (width, height) in pixels, not {brief(sides)}.")
     return sides[0], sides[1]
 
 
 def as_interval(name: str, value: Any) -> tuple[float, float]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise RecipeError(f"{name} must be (start, end) as fractions of the run, not {value!r:.60}.")
+        raise RecipeError(f"{name} must be (start, end) as fractions of the run, not {brief(value)}.")
     ends = tuple(as_number(name, end) for end in value)
     if len(ends) != 2 or not 0 <= ends[0] < ends[1] <= 1:
-        raise RecipeError(f"{name} must be (start, end) with 0 <= start < end <= 1, not {ends!r:.60}.")
+        raise RecipeError(f"{name} must be (start, end) with 0 <= start < end <= 1, not {brief(ends)}.")
     return ends[0], ends[1]
 
 
@@ -100,7 +100,7 @@ def as_options(name: str, value: Any) -> Options:
     if pairs is None or not all(
         isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
     ):
-        raise RecipeError(f"{name} must be a dict of names and values, not {value!r:.60}.")
+        raise RecipeError(f"{name} must be a dict of names and values, not {brief(value)}.")
     pairs = [(paired(key), part) for key, part in pairs]
     if len({key for key, _ in pairs}) != len(pairs):
         raise RecipeError(f"{name} names the same option twice.")
@@ -119,21 +119,24 @@ def as_plain_value(name: str, value: Any) -> Any:
         return tuple(as_plain_value(name, part) for part in value)
     if isinstance(value, Mapping):
         return as_options(name, value)
+    number = as_number(name, value)  # first, as it bounds what JSON and every reader can hold
+    if isinstance(value, float):
+        return number
     try:
-        return as_whole(name, value) if not isinstance(value, float) else as_number(name, value)
+        return as_whole(name, value)
     except RecipeError:
-        return as_number(name, value)
+        return number
 
 
 def as_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise RecipeError(f"{name} must be True or False, not {value!r:.60}.")
+        raise RecipeError(f"{name} must be True or False, not {brief(value)}.")
     return value
 
 
 def as_style_of_words(name: str, value: Any) -> str:
-    if value not in ("plain", "weighted"):
-        raise RecipeError(f'words must be "plain" or "weighted", not {value!r:.60}.')
+    if not isinstance(value, str) or value not in ("plain", "weighted"):
+        raise RecipeError(f'words must be "plain" or "weighted", not {brief(value)}.')
     return value
 
 
@@ -141,5 +144,5 @@ def canonical_seed(value: Any) -> int:
     """A seed as a plain int, or RecipeError: a whole number from 0 to 2⁶⁴ − 1."""
     number = as_whole("seed", value)
     if not 0 <= number <= MAX_SEED:
-        raise RecipeError(f"seed must be from 0 to 2**64 - 1, not {number}.")
+        raise RecipeError(f"seed must be from 0 to 2**64 - 1, not {brief(number)}.")
     return number
