@@ -20,7 +20,7 @@ from ..recipe import Recipe
 from ..show.walking import Distances, Pixels
 from .grid import Grid
 from .making import MOST_PICTURES
-from .pacing import PACES, Easing, as_easing, even, even_to_the_eye
+from .pacing import PACES, Easing, as_easing, even, even_to_the_eye, leaps
 from .running import Plan, start, start_planned
 from .stops import around, between, complete, fresh_noise_on_the_way
 from .waiting import deliver
@@ -28,6 +28,8 @@ from .walk import Walk
 
 _FEWEST_LOOKS = 5
 """Pictures that a perceptual pace looks at first, at least."""
+_MOST_LOOKS = 6
+"""How often it looks where the change is, at most; mostly three are enough."""
 _ENCODED = 16
 """Pictures in one forward of the encoder."""
 
@@ -198,22 +200,25 @@ class _Way:
 def _perceptual(way: _Way, count: int, easing: Easing | None, eye: Distances) -> Plan:
     """Looks along the way, then once more where much changes, and returns frames that are evenly far apart.
 
-    The second look matters: where a picture turns into another all at once, the first one only tells between
-    which two places.
+    Further looks matter: where a picture turns into another all at once, the first one only tells between which
+    two places. A change that no place divides stays one large step.
     """
     looks = max(_FEWEST_LOOKS, count // 2 + 1)
-    known = even(looks, False)
+    wanted = even(looks, False)
     seen: dict[Fraction, Picture] = {}
+    known: list[Fraction] = []
     distances: list[float] = []
-    for look in range(2):
-        new = [place for place in known if place not in seen]
+    for look in range(_MOST_LOOKS):
+        new = [place for place in dict.fromkeys(wanted) if place not in seen]
+        if not new:
+            break
         made = yield way.recipes(new)
         seen.update(zip(new, made, strict=True))
         known = sorted(seen)
         pixels = [np.asarray(seen[place]) for place in known]
         distances = [float(each) for each in eye(pixels[:-1], pixels[1:])]
-        if look == 0:
-            known = even_to_the_eye(known, distances, looks, False)
+        first = look == 0
+        wanted = even_to_the_eye(known, distances, looks, False) if first else leaps(known, distances, count)
     return way.recipes(even_to_the_eye(known, distances, count, way.loop, easing))
 
 

@@ -22,6 +22,10 @@ EASINGS: dict[str, Easing] = {
 
 PACES = ("uniform", "perceptual")
 
+_TOO_FAR = 1.25
+"""Steps, as a share of an even one, above which a stretch is looked into."""
+_MOST_PARTS = 4
+
 FINEST = 1 << 16
 """Places between the ends that a frame may stand at where it is not at an even fraction."""
 
@@ -70,6 +74,17 @@ def even_to_the_eye(
     for distance in distances:
         sums.append(sums[-1] + distance / total)
     return [_inverted(float(place), known, sums) for place in even(count, loop, easing)]
+
+
+def leaps(known: Sequence[Fraction], distances: Sequence[float], count: int) -> list[Fraction]:
+    """Places to look at next: inside each stretch where more changes than between two of `count` even frames."""
+    step = math.fsum(distances) / (count - 1)
+    found = []
+    for (left, right), distance in zip(pairwise(known), distances, strict=True):
+        if distance > _TOO_FAR * step > 0:
+            parts = min(_MOST_PARTS, math.ceil(distance / step))
+            found += [_rounded(float(left + (right - left) * part / parts)) for part in range(1, parts)]
+    return [place for place in dict.fromkeys(found) if place not in known]
 
 
 def _inverted(wanted: float, known: Sequence[Fraction], sums: Sequence[float]) -> Fraction:

@@ -17,7 +17,7 @@ from nbgen.engine.noise import unit_noise
 from nbgen.errors import JobStopped, RecipeError
 from nbgen.recipe import Mix, Recipe
 from nbgen.testing import tiny_gan, tiny_sd
-from nbgen.verbs.pacing import even, even_to_the_eye
+from nbgen.verbs.pacing import even, even_to_the_eye, leaps
 from nbgen.verbs.stops import arc, around, between
 
 
@@ -175,6 +175,13 @@ def test_places_invert_the_cumulative_distance():
     assert places[0] == 0 and places[-1] == 1
     assert np.allclose(np.diff(values), (curve[-1] - curve[0]) / 10, rtol=0.02)
     assert even_to_the_eye(known, [0.0] * 400, 3, False) == [Fraction(0), Fraction(1, 2), Fraction(1)]
+
+
+def test_only_leaps_are_looked_into():
+    known = even(5, False)
+    assert leaps(known, [1.0, 1.0, 1.0, 1.0], 5) == []
+    # Four of six, where a step is one and a half: into three parts.
+    assert [round(float(place), 4) for place in leaps(known, [1.0, 1.0, 4.0, 0.0], 5)] == [0.5833, 0.6667]
 
 
 def test_easing_moves_the_frames_and_keeps_the_ends(model):
