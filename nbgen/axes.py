@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from .errors import RecipeError
+from .errors import RecipeError, brief
 from .recipe import FIELDS, Mix, ModelRef
 
+MOST_VALUES = 1_000_000
+"""Values that `spread` gives; more is a slip."""
 LONGEST_LABEL = 160
 """Characters; figures wrap a label, and past this it says nothing more."""
 
@@ -95,7 +97,7 @@ def axis(title: str, values: Mapping[str, Any] | Sequence[Any]) -> Axis:
     if isinstance(values, Mapping):
         labels: tuple[str, ...] | None = tuple(_short(str(label)) for label in values)
         own: Sequence[Any] = list(values.values())
-    elif varies(values):
+    elif varies(values) and not isinstance(values, Axis):
         labels, own = None, values
     else:
         raise RecipeError(
@@ -126,15 +128,15 @@ def spread(start: float, end: float, n: int = 5, *, whole: bool = False) -> list
     [10, 30, 50]
     """
     count = n.__index__() if hasattr(n, "__index__") and not isinstance(n, bool) else 0
-    if count < 1:
-        raise RecipeError(f"spread's n must be a whole number from 1, not {n!r:.40}.")
+    if not 1 <= count <= MOST_VALUES:
+        raise RecipeError(f"spread's n must be a whole number from 1 to {MOST_VALUES:,}, not {brief(n)}.")
     try:
         first, last = float(start), float(end)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RecipeError(
-            f"spread goes from a number to a number, not from {start!r:.40} to {end!r:.40}."
+            f"spread goes from a number to a number, not from {brief(start)} to {brief(end)}."
         ) from None
-    if not (math.isfinite(first) and math.isfinite(last)):
+    if not math.isfinite(last - first):
         raise RecipeError(f"spread goes from a finite number to a finite number, not from {first} to {last}.")
     if count == 1 and first != last:
         raise RecipeError("spread reaches both ends, so it needs n of at least 2.")

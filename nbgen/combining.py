@@ -12,13 +12,16 @@ from typing import Any
 
 from .axes import Axis, field_axis, label_of, replace_word, varies
 from .errors import RecipeError
-from .layout import Cell, Index, Layout, listed
+from .layout import Cell, Index, Layout, find_reference, in_words, listed
 from .names import check_fields
 
 LIMIT = 10_000
 """Cells that a comparison may have unless `limit=` says otherwise."""
 
 MOST_PROBLEMS = 12
+
+_SINGLE = frozenset({"prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "model"})
+"""Fields whose value is never a tuple or an array of its own."""
 
 
 def lay_out(
@@ -63,7 +66,7 @@ def lay_out(
     _raise(problems, errors)
     layout = Layout(grid.axes, tuple(cells), MappingProxyType(positions), repeated)
     if positions and all(layout.reference_of(number) is None for number in range(len(cells))):
-        raise RecipeError(f"the reference {_named(reference)} is in no cell: where= skips all of it.")
+        raise RecipeError(f"the reference {in_words(reference)} is in no cell: where= skips all of it.")
     return layout
 
 
@@ -73,9 +76,9 @@ def _check_count(
     """Raises where there would be too many cells, before as much as a label is made for each."""
     named = [(each.title, each) for each in given if isinstance(each, Axis)]
     named += [(name, value) for name, value in fields.items() if varies(value)]
-    lengths = [(title, max(1, len(each))) for title, each in named]
-    if isinstance(n, int) and n > 1:
-        lengths.append(("n", n))
+    lengths = [(title, max(1, _length(each))) for title, each in named]
+    if hasattr(n, "__index__") and n.__index__() > 1:
+        lengths.append(("n", n.__index__()))
     count = math.prod(length for _, length in lengths)
     if count > limit:
         product = " × ".join(f"{length:,} ({title})" for title, length in lengths)
@@ -83,6 +86,13 @@ def _check_count(
             f"{product} would be {count:,} cells, and the limit is {limit:,}: vary less, or say limit={count}."
         )
         _raise(problems)
+
+
+def _length(values: Any) -> int:
+    """How many values there are; `len` refuses ranges that are longer than memory."""
+    if isinstance(values, range):
+        return max(0, -((values.start - values.stop) // values.step))
+    return len(values)
 
 
 def _split(
@@ -104,6 +114,11 @@ def _split(
             problems.append(
                 f"after the prompt come axes (nbgen.axis, nbgen.swap_words) or fields by name, not {value!r:.60}."
             )
+        elif name in _SINGLE and _seems_several(value):
+            problems.append(
+                f"{name} is one value or a list, and this is a {type(value).__name__}: "
+                f"to vary it, write {name}=list(…)."
+            )
         elif not varies(value):
             fixed[name] = value
         elif len(value) == 0:
@@ -111,6 +126,10 @@ def _split(
         else:
             axes.append(field_axis(name, value))
     return axes, fixed
+
+
+def _seems_several(value: Any) -> bool:
+    return isinstance(value, (tuple, set, frozenset)) or getattr(value, "ndim", 0) > 0
 
 
 def _add_repeats(axes: list[Axis], start: Mapping[str, Any], n: Any, problems: list[str]) -> bool:
@@ -168,7 +187,7 @@ def _combinations(grid: Layout, start: Mapping[str, Any], problems: list[str]) -
             )
             if swapped is None:
                 absent[
-                    f"swap_words looks for {each.word!r}, which is not in the prompt {_named(prompt)}."
+                    f"swap_words looks for {each.word!r}, which is not in the prompt {in_words(prompt)}."
                 ] = None
             else:
                 fields["prompt"] = swapped
@@ -226,30 +245,6 @@ def _parameters(where: Callable[..., bool], offered: Mapping[str, Any]) -> list[
     return names
 
 
-def find_reference(grid: Layout, reference: Any) -> dict[int, int]:
-    """Axis number -> position of a reference: a value on one axis, or a dict of several. RecipeError elsewhere."""
-    if isinstance(reference, Mapping):
-        try:
-            return grid.positions(reference)
-        except RecipeError as error:
-            raise RecipeError(f"the reference is not in the grid: {error}") from None
-    found = {
-        number: position
-        for number, each in enumerate(grid.axes)
-        if (position := each.position(reference)) is not None
-    }
-    if len(found) > 1:
-        titles = [grid.axes[number].title for number in found]
-        raise RecipeError(
-            f"the reference {_named(reference)} is on several axes ({listed(titles)}): "
-            f"say which, as in reference=dict({titles[0]}={reference!r})."
-        )
-    if not found:
-        places = "; ".join(str(each) for each in grid.axes) or "nothing"
-        raise RecipeError(f"the reference {_named(reference)} is not in the grid, which has {places:.300}.")
-    return found
-
-
 def _resolve(
     grid: Layout, cells: Sequence[Cell], resolve: Callable[..., Any], known: Collection[str]
 ) -> tuple[list[Cell], dict[str, RecipeError]]:
@@ -290,10 +285,6 @@ def _raise(problems: Sequence[str], errors: Mapping[str, RecipeError] = MappingP
     raise RecipeError(
         "\n".join([f"{len(sentences)} things are wrong with this comparison:", *shown, *more])
     ) from None
-
-
-def _named(value: Any) -> str:
-    return repr(value)[:80] if isinstance(value, (str, type(None))) else label_of(value)
 
 
 def _count(number: int, noun: str) -> str:

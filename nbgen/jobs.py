@@ -30,7 +30,7 @@ Work = Callable[["Job"], object]
 """What a job does: it hands the job to `model.run(recipes, observer=job)` and exhausts that."""
 
 _RECENT = 24
-"""Ticks from which the time left is estimated: recent ones, since the first are slowed by warming up."""
+"""Ticks from which the time left is estimated: recent ones; the first are slowed by warming up."""
 
 _GRACE = 3.0
 """Seconds that a leaving interpreter waits for the tick under way."""
@@ -249,7 +249,6 @@ class ThreadExecutor:
 
     def _start(self, model: object) -> None:
         tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        # A daemon, so that the interpreter can leave; it knows the queue only, so that the model can go.
         thread = threading.Thread(target=_serve, args=(tasks,), name="nbgen-worker", daemon=True)
         self._workers[id(model)] = tasks, thread
         weakref.finalize(model, _dismiss, self._workers, id(model)).atexit = False
@@ -295,8 +294,7 @@ def submit(
 def _stop_all() -> None:
     """A thread inside torch while the interpreter is taken down can crash it: let the tick under way end."""
     end = time.monotonic() + _GRACE
-    jobs = list(_under_way)
-    for job in jobs:
+    for job in list(_under_way):
         job.stop()
-    for job in jobs:
+    for job in list(_under_way):
         job.wait(max(0.0, end - time.monotonic()))

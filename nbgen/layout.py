@@ -108,3 +108,32 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     """Names for a sentence, at most `most` of them."""
     shown = ", ".join(names[:most])
     return f"{shown}, … ({len(names)} in all)" if len(names) > most else shown
+
+
+def find_reference(grid: Layout, reference: Any) -> dict[int, int]:
+    """Axis number -> position of a reference: a value on one axis, or a dict of several. RecipeError elsewhere."""
+    if isinstance(reference, Mapping):
+        try:
+            return grid.positions(reference)
+        except RecipeError as error:
+            raise RecipeError(f"the reference is not in the grid: {error}") from None
+    found = {
+        number: position
+        for number, each in enumerate(grid.axes)
+        if (position := each.position(reference)) is not None
+    }
+    if len(found) > 1:
+        titles = [grid.axes[number].title for number in found]
+        raise RecipeError(
+            f"the reference {in_words(reference)} is on several axes ({listed(titles)}): "
+            f"say which, as in reference=dict({titles[0]}={reference!r})."
+        )
+    if not found:
+        places = "; ".join(str(each) for each in grid.axes) or "nothing"
+        raise RecipeError(f"the reference {in_words(reference)} is not in the grid, which has {places:.300}.")
+    return found
+
+
+def in_words(value: Any) -> str:
+    """A value for a sentence: texts in quotes, anything else by its label."""
+    return repr(value)[:80] if isinstance(value, (str, type(None))) else label_of(value)

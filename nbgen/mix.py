@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from .errors import RecipeError, brief
 from .values import as_number, as_text, as_whole
 
-
 MOST_WEIGHT = 1_000_000
 """Weights are ratios; far larger ones overflow the arithmetic of embeddings and noises."""
 
@@ -36,7 +35,9 @@ class Mix:
             weight, value = part
             number = as_number("a Mix's weight", weight)
             if abs(number) > MOST_WEIGHT:
-                raise RecipeError(f"a Mix's weight must be from -{MOST_WEIGHT} to {MOST_WEIGHT}, not {number:g}.")
+                raise RecipeError(
+                    f"a Mix's weight must be from -{MOST_WEIGHT} to {MOST_WEIGHT}, not {number:g}."
+                )
             value = _part(value)
             merged[value] = merged.get(value, 0.0) + number
         kinds = {isinstance(value, str) for value in merged}

@@ -135,12 +135,34 @@ def check_sampling(
             )
         default = known[name]
         numeric = isinstance(default, (int, float)) and not isinstance(default, bool)
-        if numeric and (isinstance(value, (str, bool)) or value is None):
+        if numeric and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise SamplerError(
                 f"option {name!r} of sampler {sampler.name!r} must be a number, not {value!r:.60}."
             )
+        if numeric and isinstance(default, int) and not float(value).is_integer():
+            raise SamplerError(
+                f"option {name!r} of sampler {sampler.name!r} must be a whole number, not {value!r:.60}."
+            )
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise SamplerError(
+                f"option {name!r} of sampler {sampler.name!r} must be True or False, not {value!r:.60}."
+            )
         checked[name] = float(value) if isinstance(default, float) and numeric else value
+    if checked:
+        _try_out(sampler, schedule, tuple(sorted(checked.items())), kind)
     return checked
+
+
+@cache
+def _try_out(sampler: Sampler, schedule: str | None, options: tuple[tuple[str, Any], ...], kind: str) -> None:
+    """Makes a scheduler with these options, which is the only way to learn whether diffusers takes their values."""
+    try:
+        made: Any = sampler.scheduler_class(kind)(**scheduler_options(sampler, schedule, dict(options), kind))
+        made.set_timesteps(4)
+    except Exception as error:  # of nearly every built-in type
+        named = ", ".join(f"{name}={value!r:.40}" for name, value in options)
+        told = " ".join(str(error).split())[:160].rstrip(".")
+        raise SamplerError(f"sampler {sampler.name!r} does not take {named}: {told}.") from None
 
 
 def list_samplers(model: Any = None) -> Any:

@@ -34,7 +34,9 @@ def shown(path: Path) -> str:
 
 def test_a_file_past_300_lines_is_two_ideas() -> None:
     lengths = {shown(path): len(path.read_text().splitlines()) for path in committed(".py", ".js", ".css")}
-    assert {name: length for name, length in lengths.items() if length > 300} == {}
+    # A table of cases in a test is long without being two.
+    most = {name: 400 if name.startswith("tests") else 300 for name in lengths}
+    assert {name: length for name, length in lengths.items() if length > most[name]} == {}
 
 
 def private_words() -> list[str]:

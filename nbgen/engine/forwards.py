@@ -77,7 +77,7 @@ class Forwards:
             if len(part) == 1:
                 raise OutOfMemoryError(
                     f"memory ran out for a single row ({message}). Close other programs, choose a smaller size, "
-                    'or load the model with memory="low".'
+                    'or load the model with dtype="float16".'
                 ) from None
             self.most_rows = len(part) // 2
         return done

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 EMBEDDED: dict[str, dict[str, Any]] = {
-    "mini": {"sampler": "dpm++2m", "steps": 20, "guidance": 4.0},
+    "mini": {"sampler": "dpm++2m", "steps": 20, "guidance": 2.0},
 }
 """Models whose weights ship inside the package, with the defaults that suit them."""
 

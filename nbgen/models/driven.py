@@ -91,8 +91,8 @@ class DrivenModel(Model):
         elif fields.get("sampler") is not None:
             find_sampler(fields["sampler"])  # raises: not a name
         if (
-            fields.get("guidance") is not None
-            and isinstance(fields["guidance"], (int, float))
+            isinstance(fields.get("guidance"), (int, float))
+            and not isinstance(fields["guidance"], bool)
             and 0 <= fields["guidance"] < 1
         ):
             fields = {**fields, "guidance": 1.0}  # diffusers' pipelines too treat all of 0 to 1 as "off"

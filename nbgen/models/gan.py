@@ -88,8 +88,13 @@ class Generator(Model):
         return (pixels * 255).round().astype(np.uint8)
 
     def _picture_size(self) -> tuple[int, int]:
-        with torch.no_grad():
-            made = self._module(torch.zeros(1, self._latent, device=self.device, dtype=self._dtype))
+        try:
+            with torch.no_grad():
+                made = self._module(torch.zeros(1, self._latent, device=self.device, dtype=self._dtype))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise ModelError(
+                f"this generator cannot read a latent of length {self._latent}: {str(error)[:120]}"
+            ) from None
         if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[1] != 3:
             shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
             raise ModelError(

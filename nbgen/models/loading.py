@@ -49,6 +49,7 @@ def load(
 
     Raises ModelError, saying what was wrong and what would be right.
     """
+    dtype = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else dtype
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise ModelError(
             f"rows must be a whole number from 1, or None to have it measured, not {rows!r:.40}."
@@ -105,14 +106,16 @@ def _from_place(
             )
     else:
         folder, embedded = Path(source), False
-        kind = dtype or ("float32" if where.type == "cpu" else "float16")
+        kind = dtype if dtype is not None else ("float32" if where.type == "cpu" else "float16")
     if kind not in _DTYPES:
         raise ModelError(f"there is no dtype {kind!r:.40}: {did_you_mean(str(kind), _DTYPES)}")
     key = (name or os.path.abspath(folder), str(where), kind, rows)
     if key in _loaded:
         return _loaded[key]
-    if not folder.is_dir():
-        raise ModelError(_not_found(str(source), folder))
+    if not os.fspath(source) or not os.path.isdir(
+        folder
+    ):  # which is False, not an error, for impossible names
+        raise ModelError(_not_found(os.fspath(source), folder))
     # The cgroup's quota rules, not the host's cores; who asked for fewer keeps fewer.
     torch.set_num_threads(min(torch.get_num_threads(), machine.usable_threads()))
     parts = read_folder(folder, where, _DTYPES[kind])
@@ -172,8 +175,12 @@ def _device(device: str | None) -> torch.device:
 
 
 def _not_found(source: str, folder: Path) -> str:
-    if folder.exists():
+    if not source:
+        return f"an empty name means no model: give a folder, or one of {', '.join(map(repr, EMBEDDED))}."
+    if os.path.exists(folder):
         return f"{folder.name!r} is a file; this nbgen loads folders in diffusers' layout (model_index.json and parts)."
     shipped = ", ".join(repr(name) for name in EMBEDDED)
     near = did_you_mean(source, EMBEDDED) if "/" not in source and os.sep not in source else ""
+    if source.count("/") == 1 and not source.startswith(("/", ".", "~")):
+        near = "names on a hub are not fetched by this nbgen; download the model, and give its folder."
     return f"there is no model {folder.name!r:.80} here: {near or 'no such folder.'} Shipped with nbgen: {shipped}."

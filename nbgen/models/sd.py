@@ -160,7 +160,7 @@ class StableDiffusion(DrivenModel):
         """(tokens, width): the text encoder's last hidden states, padded to its full length."""
         tokenizer, encoder = self._pipe.tokenizer, self._pipe.text_encoder
         read = tokenizer(
-            prompt or "",
+            _utf8(prompt or ""),
             padding="max_length",
             max_length=tokenizer.model_max_length,
             truncation=True,
@@ -193,7 +193,9 @@ class StableDiffusion(DrivenModel):
         tokenizer = self._pipe.tokenizer
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tokens = tokenizer(prompt, add_special_tokens=False, truncation=False, verbose=False).input_ids
+            tokens = tokenizer(
+                _utf8(prompt), add_special_tokens=False, truncation=False, verbose=False
+            ).input_ids
         kept = self._positions() - 2  # the two that mark start and end
         return tokenizer.decode(tokens[kept:]).strip() if len(tokens) > kept else ""
 
@@ -218,6 +220,11 @@ def _with(found: Conditioning, guidance: float | None, embedding: Tensor) -> Con
 
 def _texts(prompt: Any) -> list[str]:
     return [prompt] if isinstance(prompt, str) else [str(value) for value in getattr(prompt, "values", ())]
+
+
+def _utf8(text: str) -> str:
+    """The text with lone halves of characters replaced, which tokenizers cannot take."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _dtype_name(dtype: torch.dtype) -> str:

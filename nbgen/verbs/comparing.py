@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Literal, overload
 
 from .. import session
-from ..axes import Axis, axis, label_of, varies
-from ..combining import LIMIT, find_reference, lay_out
-from ..errors import PictureFileError, RecipeError
+from ..axes import Axis, label_of, varies
+from ..combining import LIMIT, lay_out
+from ..errors import RecipeError, brief
 from ..jobs import Job
-from ..layout import Cell, Layout
+from ..layout import Layout
 from ..models.base import Model
 from ..models.loading import find
-from ..picture import Picture, as_image, read
-from ..pixels import KINDS
+from ..picture import Picture
 from ..recipe import FIELDS, Mix, ModelRef, Recipe
 from .auditing import audit
+from .existing import compare_existing
 from .grid import Grid
 from .making import as_model
 from .planning import Plan, estimate
@@ -81,7 +80,7 @@ def compare(
         grid = nbgen.compare("a cat face", sampler=["ddim", "dpm++2m", "heun"], seed=range(4), steps=12)
     """
     if isinstance(start, (Mapping, PurePath)):
-        return _existing(start, axes, fields, n, where, reference)
+        return compare_existing(start, axes, fields, n, where, reference)
     layout, models = _prepare(start, axes, fields, n, where, reference, limit)
     recipes = layout.recipes
     for line in [*_notes(recipes, models), *audit(layout, models)]:
@@ -133,6 +132,11 @@ def _prepare(
     """The checked layout, and the models that take part."""
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise RecipeError(f"limit must be a whole number from 1, not {limit!r:.40}.")
+    for each in axes:
+        if not isinstance(each, Axis):
+            raise RecipeError(
+                f"after the prompt come axes (nbgen.axis, nbgen.swap_words) or fields by name, not {brief(each)}."
+            )
     given, base = _given(start, fields)
     choices = _model_choices(axes, given)
     chosen = {id(choice): as_model(choice) for choice in choices}
@@ -142,8 +146,8 @@ def _prepare(
     written = {*given, *(name for each in axes for name in each.fields)}
 
     def resolve(**values: Any) -> Recipe:
-        model = chosen[id(values.pop("model"))] if "model" in values else default
-        if values.get("sampler") != base.get("sampler"):
+        model = chosen.get(id(values.pop("model", None)), default)
+        if values.get("sampler") is not base.get("sampler") and values.get("sampler") != base.get("sampler"):
             # They belong to the sampler of the picture or the defaults that this starts from.
             values = {
                 name: value
@@ -252,53 +256,3 @@ def _in_common(recipes: Sequence[Recipe]) -> tuple[str, ...]:
 
 def _reason(error: Exception) -> str:
     return str(error).strip() or type(error).__name__
-
-
-def _existing(
-    source: Mapping[str, Any] | PurePath,
-    axes: Sequence[Axis],
-    fields: Mapping[str, Any],
-    n: int | None,
-    where: Callable[..., bool] | None,
-    reference: Any,
-) -> Grid:
-    """A grid of pictures that were made before, here or elsewhere."""
-    if axes or fields or n is not None or where is not None:
-        raise RecipeError(
-            "pictures that exist already are compared as they are: leave out fields, axes, n and where."
-        )
-    named = source if isinstance(source, Mapping) else _pictures_in(Path(source))
-    if not named:
-        raise RecipeError("there are no pictures to compare: the dict is empty.")
-    pictures, problems = {}, []
-    for number, (name, picture) in enumerate(named.items()):
-        try:
-            pictures[number] = _as_picture(picture, str(name))
-        except PictureFileError as error:
-            problems.append(f"{name}: {error}")
-    if problems:
-        raise PictureFileError("\n".join(problems))
-    along = axis("picture", {str(name): place for place, name in enumerate(named)})
-    layout = Layout((along,), tuple(Cell((number,), {}) for number in pictures))
-    positions = find_reference(layout, reference) if reference is not None else {}
-    grid = Grid(Layout(layout.axes, layout.cells, positions), pictures, title="comparison of pictures")
-    session.remember(grid)
-    return grid
-
-
-def _as_picture(source: Any, name: str) -> Picture:
-    if isinstance(source, Picture):
-        return source
-    return read(source) if isinstance(source, (str, os.PathLike)) else Picture(as_image(source), name=name)
-
-
-def _pictures_in(folder: Path) -> dict[str, Path]:
-    try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS and path.is_file())
-    except OSError:
-        raise PictureFileError(f"{folder.name!r} is not a folder that can be read.") from None
-    if not found:
-        raise PictureFileError(
-            f"there are no pictures in {folder.name!r}: {', '.join(KINDS)} are looked for."
-        )
-    return {path.name: path for path in found}

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
 
 from .. import session
-from ..errors import RecipeError
+from ..errors import RecipeError, brief
 from ..jobs import Job
 from ..models.base import Model
 from ..models.loading import find, load
 from ..names import check_fields
 from ..picture import Picture, Pictures
-from ..recipe import FIELDS, MAX_SEED, Mix, Recipe, canonical_seed
+from ..recipe import FIELDS, MAX_SEED, Mix, ModelRef, Recipe, canonical_seed
+from ..values import as_whole
 from .running import start
 from .waiting import deliver
 
@@ -69,7 +70,7 @@ def generate(
         raise RecipeError(" ".join(problems))
     given = {**defaults, **{name: value for name, value in fields.items() if value is not None}}
     with chosen.settled():
-        recipes = [chosen.resolve(**words, **given, seed=number) for words in prompts for number in seeds]
+        recipes = [chosen.resolve(**{**given, **words}, seed=number) for words in prompts for number in seeds]
     _say(recipes, chosen, drawn)
     job = start(
         chosen,
@@ -110,7 +111,9 @@ def remake(
         kept = {name: value for name, value in kept.items() if name in chosen.fields}
     if changes.get("sampler") not in (None, recipe.sampler):
         kept.pop("options", None)  # they were the other sampler's
-    again = chosen.resolve(**{"seed": recipe.seed, **kept, **changes})
+    if changes.get("seed") is None:
+        changes["seed"] = recipe.seed
+    again = chosen.resolve(**{**kept, **changes})
     job = start(
         chosen,
         [again],
@@ -125,6 +128,8 @@ def remake(
 
 def as_model(model: Any) -> Model:
     """The model that `model=` means: a Model, a name, a folder, a pipeline, or None for the notebook's own."""
+    if isinstance(model, ModelRef):
+        return find(model)
     return load(session.default_model() if model is None else model)
 
 
@@ -149,25 +154,28 @@ def _prompts(prompt: Any, fields: dict[str, Any], model: Model) -> list[dict[str
         if several != [None]:
             raise RecipeError(" ".join(check_fields(["prompt"], model.fields)))
         return [{}]
-    return [{"prompt": one} for one in several]
+    if len(several) > MOST_PICTURES:
+        raise RecipeError(f"one call makes at most {MOST_PICTURES:,} pictures, not {len(several):,} prompts.")
+    return [{} if one is None else {"prompt": one} for one in several]
 
 
 def _seeds(seed: Any, n: Any, prompts: int) -> tuple[list[int | Mix], bool]:
     """The seeds of each prompt, and whether nbgen drew them."""
-    if isinstance(seed, (list, tuple, range)) or hasattr(seed, "__array__"):
+    if isinstance(seed, (list, tuple, range)) or getattr(seed, "ndim", False):
         if n is not None:
             raise RecipeError(
                 "give n with one seed, or a list of seeds without n: the list already says how many."
             )
+        # A slice tells more pictures than are made without counting them: a range may be endless in effect.
+        if len(seed[: MOST_PICTURES + 1]) * prompts > MOST_PICTURES:
+            raise RecipeError(f"one call makes at most {MOST_PICTURES:,} pictures, and these seeds are more.")
         found = [one if isinstance(one, Mix) else canonical_seed(one) for one in seed]
         if not found:
             raise RecipeError("the list of seeds is empty: there is nothing to draw.")
         return found, False
-    count = 1 if n is None else n
-    if isinstance(count, bool) or not isinstance(count, int):
-        raise RecipeError(f"n must be a whole number, not {count!r:.60}.")
-    if not 1 <= count * prompts <= MOST_PICTURES or count < 1:
-        raise RecipeError(f"n must be from 1 to {MOST_PICTURES // prompts:,} pictures, not {count:,}.")
+    count = 1 if n is None else as_whole("n", n)
+    if not 1 <= count * prompts <= MOST_PICTURES:
+        raise RecipeError(f"n must be from 1 to {MOST_PICTURES // prompts:,} pictures, not {brief(count)}.")
     if isinstance(seed, Mix):
         if count > 1:
             raise RecipeError("a Mix of seeds is one noise: n must be 1.")

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..combining import find_reference
 from ..errors import RecipeError
-from ..layout import Layout
+from ..layout import Layout, find_reference
 from ..models.loading import find
 from ..picture import Picture
 from ..recipe import Recipe

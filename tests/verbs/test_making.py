@@ -148,7 +148,7 @@ def test_notes_stand_above_the_picture(sd, capsys) -> None:
         ({"prompt": "x", "n": 0}, RecipeError, "n must be from 1"),
         ({"prompt": "x", "n": -3}, RecipeError, "n must be from 1"),
         ({"prompt": "x", "n": 10**6}, RecipeError, "10,000"),
-        ({"prompt": "x", "n": 2.0}, RecipeError, "whole number"),
+        ({"prompt": "x", "n": 2.5}, RecipeError, "whole number"),
         ({"prompt": "x", "n": 2, "seed": [1, 2]}, RecipeError, "list of seeds"),
         ({"prompt": "x", "seed": []}, RecipeError, "list of seeds is empty"),
         ({"prompt": "x", "seed": "seven"}, RecipeError, "whole number"),
