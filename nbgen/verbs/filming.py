@@ -29,13 +29,14 @@ def filmstrip(
     *,
     at: Iterable[int] | None = None,
     show: Literal["estimate", "noisy"] = "estimate",
-    seed: int = 0,
+    seed: int | None = None,
     model: Any = None,
     **fields: Any,
 ) -> Pictures:
     """Snapshots along **one** run: what the model sees in the noise at each of the denoiser calls `at`.
 
     prompt: the words, or a picture whose run is shown
+    seed: of the starting noise; left out, the picture's own, or 0
     at: numbers of denoiser calls, from 1; left out, eight spread over the run, the last one included
     show: "estimate", the finished picture as the model would guess it at that moment (x₀ from xₜ and the
         guided prediction); "noisy", the latent itself at that moment, decoded
@@ -76,16 +77,20 @@ def filmstrip(
     return deliver(job)
 
 
-def _recipe(prompt: Any, seed: int, model: Any, fields: dict[str, Any]) -> tuple[Recipe, DrivenModel]:
+def _recipe(prompt: Any, seed: int | None, model: Any, fields: dict[str, Any]) -> tuple[Recipe, DrivenModel]:
     if not isinstance(prompt, Picture):
         chosen = _with_a_run(as_model(model))
         problems = check_fields(fields, chosen.fields)
         if problems:
             raise RecipeError(" ".join(problems))
-        return chosen.resolve(prompt=prompt, seed=canonical_seed(seed), **fields), chosen
+        return chosen.resolve(
+            prompt=prompt, seed=canonical_seed(0 if seed is None else seed), **fields
+        ), chosen
     if prompt.recipe is None or prompt.recipe.model is None:
         raise RecipeError("this picture carries no recipe of a model, so its run cannot be shown.")
     chosen = _with_a_run(as_model(model) if model is not None else find(prompt.recipe.model))
+    if seed is not None:
+        fields = {**fields, "seed": canonical_seed(seed)}
     return chosen.check(prompt.recipe.replace(**fields, model=chosen.ref)), chosen
 
 

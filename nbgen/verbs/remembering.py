@@ -30,6 +30,8 @@ def history(
         raise RecipeError(f"history looks for words, not for {text!r:.60}.")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise RecipeError(f"limit must be a whole number from 1, not {limit!r:.40}.")
+    if model is not None and not isinstance(model, (str, ModelRef)) and not hasattr(model, "ref"):
+        raise RecipeError(f"history takes a model or its name, not {model!r:.60}.")
     reference = model if isinstance(model, ModelRef) else getattr(model, "ref", None)
     found = default_store().history(
         text,

@@ -20,7 +20,7 @@ def model():
 @pytest.mark.parametrize(
     "fields",
     [
-        {"seed": range(10**9)}, {"seed": range(10**19)}, {"n": 10**30}, {"n": "4"}, {"n": np.float64(2)},
+        {"seed": range(10**9)}, {"seed": range(10**19)}, {"n": 10**30}, {"n": "4"}, {"n": 2.5},
         {"guidance": True}, {"guidance": False}, {"options": {"eta": [1]}}, {"options": {"eta": {}}},
         {"sampler": "dpm++2m", "options": {"solver_order": 2.5}},
         {"sampler": "dpm++2m", "options": {"algorithm_type": "nonsense"}},
@@ -118,3 +118,16 @@ def test_an_option_that_diffusers_refuses_says_what_it_says(model) -> None:
     with pytest.raises(SamplerError, match="nonsense"):
         nbgen.plan("a cat", model=model, sampler="dpm++2m", options=[{"algorithm_type": "nonsense"}])
     assert issubclass(SamplerError, NbgenError)
+
+
+def test_the_run_of_a_picture_with_another_seed_is_another_run(model) -> None:
+    picture = nbgen.generate("a cat", model=model, seed=1, steps=2)[0]
+    own, other = nbgen.filmstrip(picture, at=[2]), nbgen.filmstrip(picture, at=[2], seed=5)
+    assert not np.array_equal(np.asarray(own[0]), np.asarray(other[0]))
+    assert np.array_equal(np.asarray(own[0]), np.asarray(nbgen.filmstrip(picture, at=[2], seed=1)[0]))
+
+
+@pytest.mark.parametrize("odd", [3, [1]])
+def test_history_takes_a_model_or_its_name(odd) -> None:
+    with pytest.raises(RecipeError, match="or its name"):
+        nbgen.history(model=odd)
