@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import OutOfMemoryError
+from ..errors import OutOfMemoryError, RecipeError
 from ..recipe import Recipe
 from .asks import Ask, Drivable, Step, Trajectory
 from .forwards import Forwards
@@ -28,6 +28,9 @@ TRIES = 3
 """How often a picture is begun again after memory ran out in its encoding, its scheduler or its decoding."""
 MODEST_ROWS = 16
 """Rows of a tick where the knee is not known: most of what a larger batch gains, and still quick."""
+OVERFLOW = (
+    "the numbers of this picture overflowed: weaker guidance or tamer sampler options keep them finite."
+)
 MOST_DECODED = 16
 """Latents decoded in one forward of the decoder, whose activations are far larger than the denoiser's."""
 
@@ -218,6 +221,10 @@ class Engine:
         ]
         by_shape: dict[object, list[tuple[_Running, int, Tensor]]] = {}
         for item in items:
+            if not torch.isfinite(item[2]).all():
+                self._calls_done -= item[0].calls
+                yield from self._retry([item[0].indices[item[1]]], RecipeError(OVERFLOW))
+                continue
             by_shape.setdefault(tuple(item[2].shape), []).append(item)
         for group in by_shape.values():
             size = 1 if self.exact else MOST_DECODED

@@ -119,3 +119,23 @@ def test_a_culprit_fails_alone(model, recipes, monkeypatch, where: str) -> None:
     assert isinstance(made[4], Failed)
     assert "poison" in str(made[4].error)
     assert all(isinstance(each, Finished) for index, each in made.items() if index != 4)
+
+
+def test_numbers_that_overflow_are_a_failure_and_no_picture(model) -> None:
+    """diffusers goes on with NaN; a black square in the store would look like a result."""
+    good = model.resolve(prompt="a cat", seed=1, sampler="ddim", steps=3)
+    wild = model.resolve(
+        prompt="a cat", seed=1, sampler="ddim", steps=3, guidance=1000.0, guidance_rescale=0.5
+    )
+    forward = model.forward
+
+    def overflowing(group: Any, x: Any, timesteps: Any, conditionings: Any) -> Any:
+        answers = forward(group, x, timesteps, conditionings)
+        return torch.where(torch.arange(len(answers)).view(-1, 1, 1, 1) == 1, torch.inf, answers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "forward", overflowing)
+        made = {each.index: each for each in Engine(model, [good, wild.replace(guidance=1.0, seed=9)]).run()}
+    assert isinstance(made[1], Failed)
+    assert "overflowed" in str(made[1].error)
+    assert isinstance(made[0], Finished)
