@@ -75,7 +75,8 @@ def test_the_quickstart_is_measured_to_its_end(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(notebooks, "shipped", lambda: REPOSITORY / "notebooks")
     monkeypatch.setattr(demo, "read", lambda path: hungry)
     peak = starting.quickstart_bytes()
-    assert peak is None or 300e6 < peak < 900e6
+    # No upper bound here: the system tells the most that any child of this process ever had.
+    assert peak is None or peak > 300e6
 
 
 def test_the_table_has_a_row_for_every_figure(monkeypatch: pytest.MonkeyPatch) -> None:
