@@ -18,28 +18,7 @@ from nbgen.testing import tiny_gan, tiny_sd
 SAMPLERS = ["ddim", "heun", "dpm++2m"]
 
 
-@pytest.fixture(scope="module")
-def model():
-    return tiny_sd()
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    monkeypatch.setattr(jobs, "executor", jobs.SynchronousExecutor())
-
-
-@pytest.fixture
-def rows(model, monkeypatch):
-    """How many rows each forward had, as a list that grows."""
-    seen = []
-    forward = type(model).forward
-
-    def counted(self, group, latents, timesteps, conditionings):
-        seen.append(len(latents))
-        return forward(self, group, latents, timesteps, conditionings)
-
-    monkeypatch.setattr(type(model), "forward", counted)
-    return seen
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def loaded(path):

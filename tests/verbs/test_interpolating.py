@@ -16,33 +16,11 @@ from nbgen.engine.batching import Engine, Finished
 from nbgen.engine.noise import unit_noise
 from nbgen.errors import JobStopped, RecipeError
 from nbgen.recipe import Mix, Recipe
-from nbgen.testing import tiny_gan, tiny_sd
+from nbgen.testing import tiny_gan
 from nbgen.verbs.pacing import even, even_to_the_eye, leaps
 from nbgen.verbs.stops import arc, around, between
 
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_sd()
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    monkeypatch.setattr(jobs, "executor", jobs.SynchronousExecutor())
-
-
-@pytest.fixture
-def rows(model, monkeypatch):
-    """How many rows each forward had, as a list that grows."""
-    seen = []
-    forward = type(model).forward
-
-    def counted(self, group, latents, timesteps, conditionings):
-        seen.append(len(latents))
-        return forward(self, group, latents, timesteps, conditionings)
-
-    monkeypatch.setattr(type(model), "forward", counted)
-    return seen
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def walk(model, stops=("a cat", "two red dogs"), **more):

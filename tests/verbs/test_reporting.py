@@ -9,21 +9,13 @@ import pytest
 from PIL import Image
 
 import nbgen
-from nbgen import jobs
 from nbgen.errors import RecipeError
-from nbgen.testing import tiny_gan, tiny_sd
+from nbgen.testing import tiny_gan
 
 HOSTILE = "a_cat | <img src=x onerror=alert(1)> $x$ 100% \\textbf{}"
 
 
-@pytest.fixture(scope="module")
-def model():
-    return tiny_sd()
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    monkeypatch.setattr(jobs, "executor", jobs.SynchronousExecutor())
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def read(text):
