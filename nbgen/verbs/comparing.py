@@ -25,6 +25,7 @@ from .making import as_model
 from .planning import Plan, estimate
 from .running import start_each
 from .waiting import deliver
+from .watching import say
 
 _ARGUMENTS = frozenset({"n", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"})
 _A_SAMPLERS_OWN = frozenset({"options", "schedule"})
@@ -84,7 +85,7 @@ def compare(
     layout, models = _prepare(start, axes, fields, n, where, reference, limit)
     recipes = layout.recipes
     for line in [*_notes(recipes, models), *audit(layout, models)]:
-        print(line)
+        say(line)
     title = _title(layout)
 
     def make_grid(job: Job) -> Grid:

@@ -25,6 +25,7 @@ from .running import Plan, start, start_planned
 from .stops import around, between, complete, fresh_noise_on_the_way
 from .waiting import deliver
 from .walk import Walk
+from .watching import say
 
 _FEWEST_LOOKS = 5
 """Pictures that a perceptual pace looks at first, at least."""
@@ -256,7 +257,7 @@ def _say(stops: Sequence[Recipe], model: Model) -> None:
     notes = [note for stop in stops for note in model.notes(stop)]
     for line in dict.fromkeys([*notes, fresh_noise_on_the_way(stops)]):
         if line:
-            print(line)
+            say(line)
 
 
 def _name(stop: Recipe, stops: Sequence[Recipe]) -> str:

@@ -17,6 +17,7 @@ from ..recipe import FIELDS, MAX_SEED, Mix, ModelRef, Recipe, canonical_seed
 from ..values import as_whole
 from .running import start
 from .waiting import deliver
+from .watching import say
 
 MOST_PICTURES = 10_000
 """Pictures that one call makes; more is most likely a slip."""
@@ -192,7 +193,7 @@ def _say(recipes: Sequence[Recipe], model: Model, drawn: bool) -> None:
     if drawn:
         numbers = [recipe.seed for recipe in recipes]
         shown = f"{numbers[0]}" if len(set(numbers)) == 1 else f"{numbers[0]} to {numbers[-1]}"
-        print(
+        say(
             f"Seed drawn: {shown}. Give seed= to get the same picture{'s' if len(recipes) > 1 else ''} again."
         )
     notes = dict.fromkeys(
@@ -201,4 +202,4 @@ def _say(recipes: Sequence[Recipe], model: Model, drawn: bool) -> None:
         for note in model.notes(prompt)
     )
     for note in notes:
-        print(note)
+        say(note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .. import unshown
 from ..engine.asks import Step
 from ..engine.observer import Observer, RunStats
 from ..errors import JobStopped
@@ -21,9 +19,7 @@ from ..models.preview import LinearPreview
 from ..picture import Picture
 from ..recipe import Recipe
 from ..storage import default_store
-
-CELL_TICK = 0.5
-"""Seconds that a tick may take where somebody watches: it is what a stop or a first preview waits for."""
+from .watching import tick_seconds
 
 
 def start(
@@ -42,14 +38,14 @@ def start(
     time, alone, and reuse only pictures that were made so; whole: once all others are finished, a picture
     that failed fails the job. Equal recipes are made once.
     """
-    making = _Making(recipes, fresh, store, exact, _is_watched())
+    making = _Making(recipes, fresh, store, exact, tick_seconds())
 
     def work(job: Job) -> None:
         making.make(job, model, range(len(recipes)), 0, 0)
         if whole and job.errors:
             raise next(iter(job.errors.values()))
 
-    return submit(model, work, total=len(recipes), preview=making.watched, make_result=make_result)
+    return submit(model, work, total=len(recipes), preview=making.tick is not None, make_result=make_result)
 
 
 Plan = Generator[Sequence[Recipe], list[Picture], Sequence[Recipe]]
@@ -68,7 +64,7 @@ def start_planned(
 ) -> Job:
     """As `start` with `whole`, for `total` recipes that follow from pictures made on the way there."""
 
-    watched = _is_watched()
+    tick = tick_seconds()
 
     def work(job: Job) -> None:
         calls = 0
@@ -77,7 +73,7 @@ def start_planned(
             while True:
                 part = _Part(job)
                 later = model.calls(recipes[0]) * total
-                _Making(recipes, fresh, store, exact, False).make(
+                _Making(recipes, fresh, store, exact, tick).make(
                     part, model, range(len(recipes)), calls, later
                 )
                 if part.errors:
@@ -88,11 +84,11 @@ def start_planned(
                 recipes = plan.send(part.pictures)
         except StopIteration as stop:
             recipes = stop.value
-        _Making(recipes, fresh, store, exact, watched).make(job, model, range(total), calls, 0)
+        _Making(recipes, fresh, store, exact, tick).make(job, model, range(total), calls, 0)
         if job.errors:
             raise next(iter(job.errors.values()))
 
-    return submit(model, work, total=total, preview=watched, make_result=make_result)
+    return submit(model, work, total=total, preview=tick is not None, make_result=make_result)
 
 
 class _Part(Job):
@@ -119,7 +115,7 @@ def start_each(
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
     """As `start`, for several models one after the other; `groups` say which recipes are whose, by place."""
-    making = _Making(recipes, fresh, store, exact, _is_watched())
+    making = _Making(recipes, fresh, store, exact, tick_seconds())
     conductor = _Conductor()
 
     def work(job: Job, keep: _Conductor = conductor) -> None:
@@ -136,12 +132,9 @@ def start_each(
             part.result()
             before = job.calls[0]
 
-    return submit(conductor, work, total=len(recipes), preview=making.watched, make_result=make_result)
-
-
-def _is_watched() -> bool:
-    """Whether somebody sees this run's progress: then ticks are short, and there are previews."""
-    return unshown.running_cell() is not None and os.environ.get("NBGEN_PROGRESS") not in ("none", "plain")
+    return submit(
+        conductor, work, total=len(recipes), preview=making.tick is not None, make_result=make_result
+    )
 
 
 class _Conductor:
@@ -162,7 +155,8 @@ class _Making:
     fresh: bool
     store: bool
     exact: bool
-    watched: bool
+    tick: float | None
+    """The longest a tick should take, None where nobody watches."""
 
     def make(self, job: Job, model: Model, chosen: Sequence[int], before: int, after: int) -> None:
         """The recipes at the places `chosen`; other models make `before` and `after` calls in this job."""
@@ -184,9 +178,7 @@ class _Making:
         decode = getattr(model, "decode", None)
         watcher = _Placing(job, [places[recipe.key] for recipe in wanted], self.store, before, after, decode)
         if wanted:
-            for _ in model.run(
-                wanted, watcher, exact=self.exact, tick_seconds=CELL_TICK if self.watched else None
-            ):
+            for _ in model.run(wanted, watcher, exact=self.exact, tick_seconds=self.tick):
                 pass
 
 
