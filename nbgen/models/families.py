@@ -1,0 +1,57 @@
+"""Which of nbgen's families drives a pipeline: its class's name, the Model class, and the parts that it needs."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Family:
+    """A row-by-row family: where its Model class is, and the parts of a pipeline that it reads.
+
+    `parts` must all be there; `optional` are read where the model has them, and are None where it has not.
+    """
+
+    name: str
+    module: str
+    model: str
+    parts: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    def make(self) -> Any:
+        """The Model class; imported only when a model of the family is loaded."""
+        return getattr(importlib.import_module(f".{self.module}", __package__), self.model)
+
+
+_SD = Family(
+    "sd", "sd", "StableDiffusion", ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+)  # fmt: skip
+_SDXL = Family(
+    "sdxl", "sdxl", "StableDiffusionXL",
+    ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "unet", "scheduler"),
+)  # fmt: skip
+
+DRIVEN: dict[str, Family] = {
+    "StableDiffusionPipeline": _SD,
+    "StableDiffusionImg2ImgPipeline": _SD,
+    "StableDiffusionInpaintPipeline": _SD,
+    "LatentConsistencyModelPipeline": _SD,
+    "StableDiffusionXLPipeline": _SDXL,
+    "StableDiffusionXLImg2ImgPipeline": _SDXL,
+    "StableDiffusionXLInpaintPipeline": _SDXL,
+}
+"""Pipeline class name → family. Pipelines of one family hold the same parts, whatever they are called for.
+
+A class that is not here runs through its own pipeline (`pipeline.py`).
+"""
+
+
+def family_of(pipeline: Any) -> Family | None:
+    """The family that drives this pipeline (an object, or the name of its class); None where none does.
+
+    A class of the user's own that inherits from a known one is not driven: it may do something else.
+    """
+    name = pipeline if isinstance(pipeline, str) else type(pipeline).__name__
+    return DRIVEN.get(name)
