@@ -6,7 +6,9 @@ a cloud of points.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .engine.asks import Conditioning
+from .errors import RecipeError, brief
 from .models.driven import DrivenModel
 from .recipe import ModelRef, Recipe
 
@@ -23,42 +26,144 @@ TRAINED: dict[str, Any] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Σₖ wₖ N(μₖ, sₖ²·I) in the plane. means: (k, 2); spreads, the sₖ, and weights: (k,); all float64.
+
+    A point x₀ of it with noise is x = αx₀ + σε, whose density is again a mixture: means αμₖ and variances
+    vₖ = α²sₖ² + σ². Everything below is exact for that density; α and σ are numbers, or tensors that broadcast
+    against x without its last dimension. α = 1 and σ = 0 is the mixture itself. Answers have the dtype of x.
+    """
+
+    means: Tensor
+    spreads: Tensor
+    weights: Tensor
+
+    @classmethod
+    def even(cls, means: Tensor, spread: float) -> Mixture:
+        """Equal weights and one spread."""
+        count = len(means)
+        kind = torch.float64
+        return cls(
+            means.to(kind),
+            torch.full((count,), spread, dtype=kind),
+            torch.full((count,), 1 / count, dtype=kind),
+        )
+
+    def part(self, members: Tensor) -> Mixture:
+        """The mixture of some of the Gaussians; `members` is a boolean (k,)."""
+        weights = self.weights[members]
+        return Mixture(self.means[members], self.spreads[members], weights / weights.sum())
+
+    def log_density(self, x: Tensor, alpha: float | Tensor = 1.0, sigma: float | Tensor = 0.0) -> Tensor:
+        """log p(x) of points (…, 2), in nats."""
+        return self._terms(x, alpha, sigma)[0].logsumexp(-1)
+
+    def score(self, x: Tensor, alpha: float | Tensor = 1.0, sigma: float | Tensor = 0.0) -> Tensor:
+        """∇ log p(x), (…, 2)."""
+        return -self._mean_pull(x, alpha, sigma)
+
+    def epsilon(self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
+        """E[ε | x] = -σ ∇ log p(x)."""
+        return _column(sigma, x) * self._mean_pull(x, alpha, sigma)
+
+    def x0(self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
+        """E[x₀ | x], which Tweedie's formula gives as (x + σ² ∇ log p)/α; exact at α = 0 too."""
+        terms, offsets, variances = self._terms(x, alpha, sigma)
+        shrinking = _column(alpha, x)[..., None] * (self.spreads.to(x) ** 2 / variances)[..., None]
+        return (terms.softmax(-1)[..., None] * (self.means.to(x) + shrinking * offsets)).sum(-2)
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Points (count, 2) in float32, and which of the Gaussians each came from, (count,)."""
+        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        noise = torch.randn(count, 2, generator=generator)
+        return self.means[chosen].float() + self.spreads[chosen, None].float() * noise, chosen
+
+    def _terms(
+        self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """log(wₖ N(x; αμₖ, vₖ)), (…, k); x - αμₖ, (…, k, 2); vₖ, (…, k)."""
+        alphas, sigmas = _column(alpha, x), _column(sigma, x)
+        offsets = x[..., None, :] - alphas[..., None] * self.means.to(x)
+        variances = (alphas * self.spreads.to(x)) ** 2 + sigmas**2
+        squares = offsets[..., 0] ** 2 + offsets[..., 1] ** 2
+        terms = self.weights.to(x).log() - squares / (2 * variances) - (2 * torch.pi * variances).log()
+        return terms, offsets, variances
+
+    def _mean_pull(self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
+        """Σₖ rₖ (x - αμₖ)/vₖ with the posterior weights rₖ."""
+        terms, offsets, variances = self._terms(x, alpha, sigma)
+        return ((terms.softmax(-1) / variances)[..., None] * offsets).sum(-2)
+
+
+def _column(value: float | Tensor, x: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=x.dtype)[..., None]
+
+
 class GaussianMixture(DrivenModel):
     """`modes` Gaussians of standard deviation `spread`, evenly on the unit circle; `points` of them a picture.
 
     The latent is (points, 2). The answer at noise level t is ε = -σₜ ∇ log pₜ(x), where pₜ is again a mixture:
     means αₜ·μ and variance αₜ²·spread² + σₜ². Between whole timesteps log σ/α is interpolated, as the
     schedulers of diffusers do.
+
+    Any other `mixture` may take the circle's place, and `trained` another schedule and prediction type
+    ("epsilon", "sample" or "v_prediction"; with kind "flow" the answer is the velocity ε - x₀). `classes` names
+    parts of the mixture, boolean (k,) each: the prompt then chooses one of them, and "" means all.
     """
 
     family = "analytic"
     fields = frozenset({"seed", "sampler", "schedule", "steps", "size", "options"})
 
-    def __init__(self, modes: int = 8, spread: float = 0.15, points: int = 2000) -> None:
+    def __init__(
+        self,
+        modes: int = 8,
+        spread: float = 0.15,
+        points: int = 2000,
+        *,
+        mixture: Mixture | None = None,
+        trained: Mapping[str, Any] | None = None,
+        kind: str = "diffusion",
+        classes: Mapping[str, Tensor] | None = None,
+    ) -> None:
         name = f"{modes} Gaussians on a circle"
-        super().__init__(ModelRef(name, f"analytic-{modes}-{spread:g}-{points}"), torch.device("cpu"))
-        angles = torch.arange(modes) * (2 * torch.pi / modes)
-        self._means = torch.stack([angles.cos(), angles.sin()], dim=1)
-        self._spread = spread
+        fingerprint = f"analytic-{modes}-{spread:g}-{points}"
+        if mixture is None:
+            mixture = circle(modes, spread)
+        else:
+            name = f"{len(mixture.means)} Gaussians"
+            fingerprint = f"analytic-{_fingerprint(mixture)}-{points}"
+        super().__init__(ModelRef(name, fingerprint), torch.device("cpu"))
+        self.mixture = mixture
+        self.kind = kind
         self._points = points
-        self.trained = TRAINED
-        betas = torch.linspace(TRAINED["beta_start"] ** 0.5, TRAINED["beta_end"] ** 0.5, 1000) ** 2
-        alphas = torch.cumprod(1 - betas, dim=0)
-        self._log_sigmas = ((1 - alphas) / alphas).sqrt().log()
+        self.trained = dict(TRAINED if trained is None else trained)
+        self._parts = {"": mixture} | {
+            word: mixture.part(members) for word, members in (classes or {}).items()
+        }
+        if classes:
+            self.fields = GaussianMixture.fields | {"prompt", "guidance"}
+        if kind != "flow":
+            self._log_sigmas = log_sigmas(self.trained).float()
 
     @property
     def defaults(self) -> dict[str, Any]:
-        return {"sampler": "dpm++2m", "steps": 20, "size": (256, 256)}
+        return {"sampler": "euler" if self.kind == "flow" else "dpm++2m", "steps": 20, "size": (256, 256)}
 
     def latent_shape(self, recipe: Recipe) -> tuple[int, ...]:
         return self._points, 2
 
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
-        nothing = Conditioning(None, {})
-        return nothing, nothing
+        word = recipe.prompt if isinstance(recipe.prompt, str) else ""
+        return Conditioning(word or None, {}), Conditioning(None, {})
 
     def check(self, recipe: Recipe) -> Recipe:
-        return super().check(recipe.replace(prompt="")).replace(prompt=None)
+        if (recipe.prompt or "") not in self._parts:
+            raise RecipeError(
+                f"the classes of this mixture are {', '.join(map(repr, self._parts))}, not {brief(recipe.prompt)}."
+            )
+        checked = super().check(recipe.replace(prompt=recipe.prompt or ""))
+        return checked.replace(prompt=checked.prompt or None)
 
     def forward(
         self,
@@ -67,13 +172,27 @@ class GaussianMixture(DrivenModel):
         timesteps: Tensor,
         conditionings: Sequence[Conditioning],
     ) -> Tensor:
-        sigma = self._sigma(timesteps).view(-1, 1, 1)
-        alpha = (1 + sigma * sigma).rsqrt()
-        noise = sigma * alpha
-        variance = (alpha * self._spread) ** 2 + noise**2
-        offsets = latents[:, :, None, :] - alpha[..., None] * self._means  # (rows, points, modes, 2)
-        weights = (-(offsets**2).sum(-1) / (2 * variance)).softmax(-1)
-        return noise / variance * (weights[..., None] * offsets).sum(2)
+        alpha, sigma = (level.view(-1, 1) for level in self.levels(timesteps))
+        names = [conditioning.name or "" for conditioning in conditionings]
+        answers = torch.empty_like(latents)
+        for name in set(names):
+            rows = torch.tensor([place for place, each in enumerate(names) if each == name])
+            mixture = self._parts[str(name)]
+            answers[rows] = self._answer(mixture, latents[rows], alpha[rows], sigma[rows])
+        return answers
+
+    def levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """α and σ at these timesteps."""
+        if self.kind == "flow":
+            sigma = timesteps / 1000
+            return 1 - sigma, sigma
+        ratio = self._sigma(timesteps)
+        alpha = (1 + ratio * ratio).rsqrt()
+        return alpha, (1 + ratio.reciprocal() ** 2).rsqrt()
+
+    def _answer(self, mixture: Mixture, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+        kind = "flow" if self.kind == "flow" else self.trained["prediction_type"]
+        return predicted(mixture, kind, x, alpha, sigma)
 
     def decode(self, latents: Tensor) -> np.ndarray:
         """The points as a picture, dark on white, over the square from -1.5 to 1.5."""
@@ -88,3 +207,36 @@ class GaussianMixture(DrivenModel):
         low = timesteps.floor().clamp(0, 999).long()
         part = (timesteps - low).clamp(0, 1)
         return ((1 - part) * self._log_sigmas[low] + part * self._log_sigmas[(low + 1).clamp(max=999)]).exp()
+
+
+def predicted(mixture: Mixture, kind: str, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
+    """The exact prediction of a kind: "epsilon", "sample" (x₀), "v_prediction" (αε - σx₀) or "flow" (ε - x₀)."""
+    if kind == "epsilon":
+        return mixture.epsilon(x, alpha, sigma)
+    if kind == "sample":
+        return mixture.x0(x, alpha, sigma)
+    epsilon, x0 = mixture.epsilon(x, alpha, sigma), mixture.x0(x, alpha, sigma)
+    if kind == "flow":
+        return epsilon - x0
+    return _column(alpha, x) * epsilon - _column(sigma, x) * x0
+
+
+def log_sigmas(trained: Mapping[str, Any]) -> Tensor:
+    """log σ/α at each timestep of training, float64; infinite at the last one of a zero-SNR schedule."""
+    from diffusers import DDIMScheduler
+
+    known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
+    scheduler: Any = DDIMScheduler(**{name: trained[name] for name in known if name in trained})
+    alphas = scheduler.alphas_cumprod.double()
+    return ((1 - alphas) / alphas).sqrt().log()
+
+
+def circle(modes: int = 8, spread: float = 0.15) -> Mixture:
+    """Equal Gaussians, evenly on the unit circle."""
+    angles = torch.arange(modes, dtype=torch.float64) * (2 * torch.pi / modes)
+    return Mixture.even(torch.stack([angles.cos(), angles.sin()], dim=1), spread)
+
+
+def _fingerprint(mixture: Mixture) -> str:
+    parts = (mixture.means, mixture.spreads, mixture.weights)
+    return hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()[:16]

@@ -1,0 +1,42 @@
+"""What the lessons show: laboratories that are live in the cell, exact where mathematics allows.
+
+    lab = nbgen.teach.flow("two moons")      # noise, score and flow, and how samplers follow it
+    game = nbgen.teach.gan("ring of eight")  # generator against discriminator
+
+Names are looked up lazily, as those of nbgen are.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "check": "exercises",
+    "drawn": "distributions",
+    "flow": "score_field",
+    "gan": "gan_game",
+}
+"""Every public name and the module it lives in. A public name is never the name of a module."""
+
+__all__ = ["check", "drawn", "flow", "gan"]
+
+if TYPE_CHECKING:
+    from .distributions import drawn
+    from .exercises import check
+    from .gan_game import gan
+    from .score_field import flow
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    from ..errors import did_you_mean
+
+    raise AttributeError(f"nbgen.teach has no {name!r}: {did_you_mean(name, _HOMES)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
