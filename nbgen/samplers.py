@@ -41,7 +41,7 @@ class Sampler:
 
     `calls(n)` is the number of denoiser evaluations that n steps take. `stochastic` samplers add fresh noise
     along the way, so they do not converge to the ODE's solution. `flow` names the scheduler and its options
-    for flow-matching models, None where there is none.
+    for flow-matching models, None where there is none; `flow_curves` are the schedules that this one takes.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Sampler:
     second_order: bool = False
     extra_call: bool = False
     flow: tuple[str, tuple[tuple[str, Any], ...]] | None = None
+    flow_curves: tuple[str, ...] = ()
     needs: str | None = None
     distilled: bool = False
     aliases: tuple[str, ...] = ()
@@ -68,6 +69,10 @@ class Sampler:
     @property
     def schedules(self) -> tuple[str, ...]:
         return self.curves + self.spacings
+
+    def schedules_for(self, kind: str) -> tuple[str, ...]:
+        """The schedules it takes for a model of `kind`; flow-matching models visit the timesteps their shift says."""
+        return self.flow_curves if kind == "flow" else self.schedules
 
     def scheduler_class(self, kind: str) -> type:
         """The diffusers class for a model of `kind` "diffusion" or "flow"."""
@@ -110,7 +115,8 @@ SAMPLERS: tuple[Sampler, ...] = (
     Sampler("lms", "LMS", "LMSDiscreteScheduler", curves=_ALL_CURVES, needs="scipy", paper="arXiv 2206.00364"),
     Sampler(
         "euler", "Euler", "EulerDiscreteScheduler", curves=_ALL_CURVES,
-        flow=("FlowMatchEulerDiscreteScheduler", ()), paper="arXiv 2206.00364, algorithm 2",
+        flow=("FlowMatchEulerDiscreteScheduler", ()), flow_curves=_ALL_CURVES,
+        paper="arXiv 2206.00364, algorithm 2",
     ),
     Sampler(
         "euler_a", "Euler a", "EulerAncestralDiscreteScheduler", stochastic=True,
@@ -147,7 +153,7 @@ SAMPLERS: tuple[Sampler, ...] = (
     Sampler("deis", "DEIS", "DEISMultistepScheduler", curves=_ALL_CURVES, paper="arXiv 2204.13902"),
     Sampler(
         "unipc", "UniPC", "UniPCMultistepScheduler", curves=_ALL_CURVES,
-        flow=("UniPCMultistepScheduler", _FLOW_SIGMAS), paper="arXiv 2302.04867",
+        flow=("UniPCMultistepScheduler", _FLOW_SIGMAS), flow_curves=("karras",), paper="arXiv 2302.04867",
     ),
     Sampler(
         "sa_solver", "SA-Solver", "SASolverScheduler", curves=_ALL_CURVES, stochastic=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +48,10 @@ def scheduler_config(recipe: Recipe, trained: Mapping[str, Any], kind: str) -> t
     unsaid = trained.get("_use_default_values", ())
     said = [name for name in _CHOSEN if name not in unsaid]
     config = {name: trained[name] for name in (*_TRAINED, *said) if trained.get(name) is not None}
+    if kind == "flow":
+        # One number under two names: schedulers made for flow matching call it `shift`, the others `flow_shift`.
+        shift = trained.get("shift", trained.get("flow_shift"))
+        config |= {"shift": shift, "flow_shift": shift} if shift is not None else {}
     config |= ALWAYS | scheduler_options(sampler, recipe.schedule, dict(recipe.options), kind)
     return scheduler, taken_by(scheduler, config)
 
@@ -57,12 +62,34 @@ def taken_by(scheduler: type, config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name in known}
 
 
-def make_scheduler(recipe: Recipe, trained: Mapping[str, Any], kind: str, device: torch.device) -> Any:
-    """A fresh scheduler with its timesteps set. Schedulers hold state, so no two trajectories share one."""
+def make_scheduler(
+    recipe: Recipe,
+    trained: Mapping[str, Any],
+    kind: str,
+    device: torch.device,
+    timing: Mapping[str, Any] | None = None,
+) -> Any:
+    """A fresh scheduler with its timesteps set. Schedulers hold state, so no two trajectories share one.
+
+    timing: what the model's pipeline says of its timesteps: `mu`, by which a larger picture's are shifted, and
+        `sigmas`, those it wants visited (arXiv 2403.03206, section 5.3.2)
+    """
     scheduler, config = scheduler_config(recipe, trained, kind)
+    taken: Any = inspect.signature(scheduler.set_timesteps).parameters  # type: ignore[attr-defined]
+    timing = dict(timing or {})
+    if "mu" in timing and "mu" not in taken:
+        # exp(μ) / (exp(μ) + 1/t − 1) is what a constant shift of exp(μ) makes of t.
+        config["shift"] = _constant_shift(timing["mu"], trained)
+    if config.get("use_flow_sigmas"):
+        timing.pop("sigmas", None)  # as diffusers' pipelines: these schedulers space their own sigmas
     made = scheduler(**config)
-    made.set_timesteps(recipe.steps, device=device)
+    chosen = {name: value for name, value in timing.items() if name in taken}
+    made.set_timesteps(recipe.steps, device=device, **chosen)
     return made
+
+
+def _constant_shift(mu: float, trained: Mapping[str, Any]) -> float:
+    return mu if trained.get("time_shift_type") == "linear" else math.exp(mu)
 
 
 def step_keywords(scheduler: Any, recipe: Recipe, generators: list[torch.Generator]) -> dict[str, Any]:
@@ -100,18 +127,22 @@ class Estimate:
 
     Many schedulers do not give their estimate, and `step` must not be called twice, so it is computed here from
     the variance-preserving input z = αx₀ + σε that every diffusers scheduler hands to the model, with α and σ
-    interpolated in log sigma between whole timesteps, as the schedulers do.
+    interpolated in log sigma between whole timesteps, as the schedulers do. On the straight paths of flow
+    matching z = (1 − σ)x₀ + σε, and σ is the scheduler's own, since some round their timesteps.
     """
 
     def __init__(self, scheduler: Any, prediction_type: str) -> None:
         self.prediction_type = prediction_type
-        if prediction_type != "flow":
+        if prediction_type == "flow":
+            pairs = zip(scheduler.timesteps, scheduler.sigmas, strict=False)
+            self._flow_sigmas = {float(timestep): float(sigma) for timestep, sigma in pairs}
+        else:
             alphas = scheduler.alphas_cumprod.double().cpu()
             self._log_sigmas = ((1 - alphas) / alphas).sqrt().log()
 
     def __call__(self, z: Tensor, timestep: float, prediction: Tensor) -> Tensor:
         if self.prediction_type == "flow":
-            return z - timestep / 1000 * prediction
+            return z - self._flow_sigmas[timestep] * prediction
         sigma = self._sigma(timestep)
         alpha = (1 + sigma * sigma) ** -0.5
         if self.prediction_type == "v_prediction":

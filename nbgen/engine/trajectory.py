@@ -32,6 +32,9 @@ class Denoising(Protocol):
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
         """What the prompt and the negative prompt condition on."""
 
+    def timing(self, recipe: Recipe) -> Mapping[str, Any]:
+        """What the scheduler is told of its timesteps beside their number."""
+
     def group(self, recipe: Recipe) -> Hashable:
         """Which forwards this recipe's rows may share."""
 
@@ -48,7 +51,7 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
     float32 whatever the model's dtype: the schedulers' arithmetic loses too much in half precision.
     """
     first = recipes[0]
-    scheduler = make_scheduler(first, model.trained, model.kind, model.device)
+    scheduler = make_scheduler(first, model.trained, model.kind, model.device, model.timing(first))
     noises, generators = zip(
         *(unit_noise(recipe.seed, (1, *model.latent_shape(recipe))) for recipe in recipes), strict=True
     )

@@ -62,6 +62,10 @@ class DrivenModel(Model):
 
     # What they share.
 
+    def timing(self, recipe: Recipe) -> Mapping[str, Any]:
+        """What the model's own pipeline tells a scheduler about when to be called, beside the number of steps."""
+        return {}
+
     def group(self, recipe: Recipe) -> Hashable:
         return self.latent_shape(recipe)
 

@@ -32,6 +32,15 @@ _SDXL = Family(
     "sdxl", "sdxl", "StableDiffusionXL",
     ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "unet", "scheduler"),
 )  # fmt: skip
+_FLUX = Family(
+    "flux", "flux", "Flux",
+    ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "transformer", "scheduler"),
+)  # fmt: skip
+_SD3 = Family(
+    "sd3", "sd3", "StableDiffusion3",
+    ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "transformer", "scheduler"),
+    ("text_encoder_3", "tokenizer_3"),
+)  # fmt: skip
 
 DRIVEN: dict[str, Family] = {
     "StableDiffusionPipeline": _SD,
@@ -41,6 +50,8 @@ DRIVEN: dict[str, Family] = {
     "StableDiffusionXLPipeline": _SDXL,
     "StableDiffusionXLImg2ImgPipeline": _SDXL,
     "StableDiffusionXLInpaintPipeline": _SDXL,
+    "FluxPipeline": _FLUX,
+    "StableDiffusion3Pipeline": _SD3,
 }
 """Pipeline class name → family. Pipelines of one family hold the same parts, whatever they are called for.
 

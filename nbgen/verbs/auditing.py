@@ -53,7 +53,9 @@ def _line(
 
 def ends(recipe: Recipe, model: DrivenModel) -> tuple[float, float, str]:
     """The sigma of the first and of the last denoiser call, √((1 − ᾱ)/ᾱ), and how timesteps are spaced."""
-    scheduler: Any = make_scheduler(recipe, model.trained, model.kind, torch.device("cpu"))
+    scheduler: Any = make_scheduler(
+        recipe, model.trained, model.kind, torch.device("cpu"), model.timing(recipe)
+    )
     spacing = scheduler.config.get("timestep_spacing")
     sigmas = getattr(scheduler, "sigmas", None)
     if sigmas is not None and len(sigmas):

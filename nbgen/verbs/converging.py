@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import session
 from ..engine.batching import Engine, Failed
 from ..errors import RecipeError
 from ..jobs import Job, submit
@@ -20,8 +22,14 @@ from ..sampling import BY_NAME, find_sampler, find_schedule
 from ..show.curves import Curve, log_log
 from ..show.table import Table
 from ..unshown import shown
+from ..values import one_or_several
 from .making import as_model
 from .waiting import deliver
+
+SAMPLERS = ("ddim", "euler", "heun", "dpm++2m", "unipc")
+STEPS = (5, 10, 20, 40)
+MOST_RUNS = 10_000
+"""Runs of one call, references included; more is most likely a slip."""
 
 STOCHASTIC = (
     "Dashed: samplers that add noise at every step. They draw from the same distribution but end elsewhere, so "
@@ -110,15 +118,16 @@ class Convergence:
 
     def __repr__(self) -> str:
         names = dict.fromkeys(each.label for each in self.settings)
-        return f"Convergence({', '.join(names)}: {len(self.settings)} settings against {self.reference})"
+        count = "1 setting" if len(self.settings) == 1 else f"{len(self.settings)} settings"
+        return f"Convergence({', '.join(names)}: {count} against {self.reference})"
 
 
 def convergence(
     prompt: str | None = None,
     *,
-    sampler: Iterable[str] = ("ddim", "euler", "heun", "dpm++2m", "unipc"),
-    steps: Iterable[int] = (5, 10, 20, 40),
-    seed: int | Iterable[int] = 0,
+    sampler: str | Iterable[str] | None = None,
+    steps: int | Iterable[int] | None = None,
+    seed: int | Iterable[int] | None = None,
     model: Any = None,
     reference_steps: int = 250,
     **fields: Any,
@@ -126,9 +135,14 @@ def convergence(
     """How far each sampler ends from the exact solution, against denoiser **calls** (not steps).
 
     The exact solution is that of the probability-flow ODE from the same starting noise, computed by Heun's
-    method with `reference_steps` steps on the model's linear spacing. `sampler` and `steps` are lists, and a
-    sampler's name may carry a schedule ("DPM++ 2M Karras"); `seed` one starting noise or several. Everything
-    runs as one batch. Nothing is stored: what counts are latents, not pictures.
+    method with `reference_steps` steps on the model's linear spacing.
+
+    sampler: names, each of which may carry a schedule ("DPM++ 2M Karras"); left out, five usual ones
+    steps: numbers of steps; left out, 5, 10, 20 and 40
+    seed: one starting noise or several; left out, the notebook's, or 0
+    model, fields: as in `generate`, the same for all; what `nbgen.defaults` has set holds here too
+
+    Everything runs as one batch. Nothing is stored: what counts are latents, not pictures.
 
         nbgen.convergence("a cat face", sampler=["ddim", "heun", "DPM++ 2M Karras"], steps=[5, 10, 20])
 
@@ -140,25 +154,29 @@ def convergence(
     problems = check_fields(fields, chosen.fields)
     if problems:
         raise RecipeError(" ".join(problems))
-    words = {} if prompt is None else {"prompt": prompt}
-    seeds = [canonical_seed(one) for one in ([seed] if isinstance(seed, int) else seed)]
-    wanted = [
-        _setting(chosen, name, number, words | fields)
-        for name in _several("sampler", sampler)
-        for number in _several("steps", steps)
-    ]
-    if not seeds:
-        raise RecipeError("the list of seeds is empty.")
-    exact = chosen.resolve(
-        **{
-            **words,
-            **fields,
-            "sampler": "heun",
-            "schedule": "linspace",
-            "steps": reference_steps,
-            "options": None,
-        }
-    )
+    # A schedule or options that the notebook has set belong to its own sampler.
+    base = session.default_fields(chosen.fields - {"sampler", "schedule", "options", "steps"})
+    base |= {name: value for name, value in fields.items() if value is not None or name == "negative"}
+    base |= {} if prompt is None else {"prompt": prompt}
+    seeds = [canonical_seed(one) for one in _several("seed", seed, base.pop("seed", 0))]
+    names, numbers = _several("sampler", sampler, SAMPLERS), _several("steps", steps, STEPS)
+    runs = (len(names) * len(numbers) + 1) * len(seeds)
+    if runs > MOST_RUNS:
+        raise RecipeError(
+            f"{len(names):,} (sampler) × {len(numbers):,} (steps) × {len(seeds):,} (seed) and the references "
+            f"would be {runs:,} runs or more, and {MOST_RUNS:,} is the most: measure less at once."
+        )
+    with chosen.settled():
+        wanted = [_setting(chosen, name, number, base) for name in names for number in numbers]
+        exact = chosen.resolve(
+            **{
+                **base,
+                "sampler": "heun",
+                "schedule": "linspace",
+                "steps": reference_steps,
+                "options": None,
+            }
+        )
     recipes = [recipe.replace(seed=number) for recipe in (exact, *wanted) for number in seeds]
 
     latents: dict[int, Tensor] = {}  # beside the job, which keeps pictures only
@@ -183,14 +201,15 @@ def convergence(
                     row.name, recipe.schedule, recipe.steps or 0, chosen.calls(recipe), row.stochastic, errors
                 )
             )
-        title = f'"{prompt}"' if prompt else chosen.ref.name
+        title = f'"{exact.prompt}"' if exact.prompt else chosen.ref.name
         return Convergence(settings, f"Heun with {chosen.calls(exact)} calls", title)
 
     return deliver(submit(chosen, work), make_result)
 
 
-def _several(name: str, values: Any) -> list[Any]:
-    several = [values] if isinstance(values, (str, int)) else list(values)
+def _several(name: str, values: Any, otherwise: Any) -> list[Any]:
+    """One value or several as a list, cut off once there are too many: a range may be endless in effect."""
+    several = list(itertools.islice(one_or_several(otherwise if values is None else values), MOST_RUNS + 1))
     if not several:
         raise RecipeError(f"the list of {name} is empty: there is nothing to measure.")
     return several
@@ -200,7 +219,7 @@ def _setting(model: DrivenModel, name: str, steps: int, fields: dict[str, Any]) 
     sampler, carried = find_sampler(name)
     given = find_schedule(fields.get("schedule"))
     # A schedule for all is taken by those that can, so that it may stand beside samplers that have none.
-    schedule = carried or (given if given in sampler.schedules else None)
+    schedule = carried or (given if given in sampler.schedules_for(model.kind) else None)
     return model.resolve(**{**fields, "sampler": sampler.name, "schedule": schedule, "steps": steps})
 
 

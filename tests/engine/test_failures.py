@@ -39,7 +39,7 @@ def test_out_of_memory_anywhere_loses_nothing(
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     model._encodings.clear()
     target, name = {
-        "encode": (model, "_encode"),
+        "encode": (model, "encode"),
         "forward": (model, "forward"),
         "step": (DDIMScheduler, "step"),
         "decode": (model, "decode"),
@@ -87,7 +87,7 @@ def test_a_culprit_fails_alone(model, recipes, monkeypatch, where: str) -> None:
     from diffusers import DDIMScheduler
 
     if where == "encode":
-        kept = model._encode
+        kept = model.encode
         model._encodings.clear()
 
         def encode(prompt: Any) -> Any:
@@ -95,7 +95,7 @@ def test_a_culprit_fails_alone(model, recipes, monkeypatch, where: str) -> None:
                 raise ValueError("poison")
             return kept(prompt)
 
-        monkeypatch.setattr(model, "_encode", encode)
+        monkeypatch.setattr(model, "encode", encode)
         poisoned = [*recipes[:4], model.resolve(prompt="poison", seed=3, steps=3), *recipes[5:8]]
     else:
         poisoned = [

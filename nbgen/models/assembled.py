@@ -1,0 +1,220 @@
+"""Models made of a pipeline's parts (text encoders, denoiser, autoencoder): what all such families do alike."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..engine.asks import Conditioning
+from ..engine.trajectory import is_guided
+from ..recipe import Mix, ModelRef, Recipe
+from ..sampling import BY_NAME
+from .base import check_size
+from .driven import DrivenModel
+from .fingerprint import of_tensors
+from .reading import Reader, texts, unread
+from .vocabulary import Vocabulary
+from .words import conditioning
+
+MOST_SIDE = 4096
+
+
+class AssembledModel(DrivenModel):
+    """A latent-diffusion model made of parts that carry the names diffusers' pipelines give them.
+
+    pipe: a pipeline, or the parts as an object; it is read and never changed
+    ref: which weights these are, or None to take a checksum over the tensors, again before every run
+
+    A family supplies `encode` (words to tensors), `inputs` (what else a row is conditioned on), `forward`,
+    `readers`, `own_defaults`, and the multiple that its sizes must be of.
+    """
+
+    denoiser_part = "unet"
+    weighed_parts: tuple[str, ...] = ("unet", "text_encoder", "vae")
+    """The parts that hold weights; those a pipeline lacks are passed over."""
+
+    def __init__(
+        self,
+        pipe: Any,
+        ref: ModelRef | None = None,
+        *,
+        name: str = "your pipeline",
+        vocabulary: Vocabulary | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        rows: int | None = None,
+    ) -> None:
+        self._pipe = pipe
+        self._handed_over = ref is None
+        self._name = name
+        self._dtype = self.denoiser.dtype
+        self.vocabulary = vocabulary
+        self._given_defaults = dict(defaults or {})
+        self.trained = dict(pipe.scheduler.config)
+        self._scale = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
+        super().__init__(ref or self._checksum(), self.denoiser.device, rows=rows)
+
+    # What a family supplies.
+
+    def encode(self, prompt: str | None) -> dict[str, Tensor]:
+        """What the denoiser is given of a prompt, by name, without a batch dimension; None: no negative prompt."""
+        raise NotImplementedError
+
+    def inputs(self, recipe: Recipe) -> tuple[Hashable, dict[str, Tensor]]:
+        """What a row is given beside words, under a name that equal inputs share."""
+        return (), {}
+
+    def readers(self) -> list[Reader]:
+        """The text encoders, each with the number of tokens it reads."""
+        raise NotImplementedError
+
+    def own_defaults(self) -> dict[str, Any]:
+        """What suits this family; the sampler that came with the model is known already."""
+        raise NotImplementedError
+
+    def size_multiple(self) -> int:
+        """Pixels that each side must be a multiple of."""
+        raise NotImplementedError
+
+    def most_side(self) -> int:
+        """The longest side in pixels."""
+        return MOST_SIDE
+
+    # What they share.
+
+    @property
+    def denoiser(self) -> Any:
+        """The UNet or the transformer."""
+        return getattr(self._pipe, self.denoiser_part)
+
+    @property
+    def ref(self) -> ModelRef:
+        """Which weights these are now: a pipeline that was handed over may have been trained meanwhile."""
+        if self._handed_over and not self._settled:
+            found = self._checksum()
+            if found != self._ref:
+                self._ref = found
+                self._encodings.clear()
+        return self._ref
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        return {
+            **sampling_of(self._pipe.scheduler, self.kind),
+            **self.own_defaults(),
+            **self._given_defaults,
+        }
+
+    def check(self, recipe: Recipe) -> Recipe:
+        assert recipe.size is not None
+        check_size(recipe.size, self.size_multiple(), self.size_multiple(), self.most_side())
+        return super().check(recipe)
+
+    def notes(self, recipe: Recipe) -> tuple[str, ...]:
+        """Unknown words, and words past the encoders' limit, which they drop with only a log line."""
+        found = []
+        for prompt in texts(recipe.prompt):
+            found += [self.vocabulary.note(prompt) if self.vocabulary else None]
+            found += [unread(prompt, self.readers())]
+        return tuple(note for note in found if note)
+
+    def is_called(self, *words: str) -> bool:
+        """Whether one of the words stands in the name the model came under."""
+        config = getattr(self._pipe, "config", {})
+        # The last part only: a folder above may be called anything.
+        names = (self._name, self._ref.name, str(config.get("_name_or_path", "")).replace("\\", "/"))
+        name = " ".join(each.rstrip("/").rpartition("/")[2] for each in names).lower()
+        return any(word in name for word in words)
+
+    def latent_shape(self, recipe: Recipe) -> tuple[int, ...]:
+        assert recipe.size is not None
+        width, height = recipe.size
+        return int(self._pipe.vae.config.latent_channels), height // self._scale, width // self._scale
+
+    def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
+        name, tensors = self.inputs(recipe)
+        positive = conditioning(recipe.prompt or "", self.encode, self._encodings)
+        negative = (
+            conditioning(self.unwanted(recipe), self.encode, self._encodings)
+            if is_guided(recipe)
+            else positive
+        )
+        return _with(positive, name, tensors), _with(negative, name, tensors)
+
+    def unwanted(self, recipe: Recipe) -> str | Mix | None:
+        """What the negative rows read; most families read no negative prompt as an empty one."""
+        return recipe.negative or ""
+
+    def rows_of(self, conditionings: Sequence[Conditioning], key: str) -> Tensor:
+        """One of the tensors that the rows are conditioned on, (rows, …), as the denoiser takes it."""
+        return torch.stack([each.tensors[key] for each in conditionings]).to(self.device, self._dtype)
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        vae = self._pipe.vae
+        with torch.no_grad():
+            decoded = vae.decode(self._unscaled(latents).to(vae.device, vae.dtype), return_dict=False)[0]
+        # Rounded as diffusers' VaeImageProcessor does, so that the same latents are the same bytes.
+        pixels = (decoded.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+        return (pixels * 255).round().astype(np.uint8)
+
+    def encode_image(self, pixels: np.ndarray) -> Tensor:
+        """Latents (n, channels, h, w) on the CPU, in the model's own scaling, of uint8 (n, height, width, 3).
+
+        They are the means of the autoencoder's posterior, so the same picture gives the same latents.
+        """
+        vae = self._pipe.vae
+        values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        with torch.no_grad():
+            posterior = vae.encode(values.to(vae.device, vae.dtype)).latent_dist
+        return (posterior.mode().float().cpu() - self._shift()) * vae.config.scaling_factor
+
+    def _unscaled(self, latents: Tensor) -> Tensor:
+        return latents / self._pipe.vae.config.scaling_factor + self._shift()
+
+    def _shift(self) -> float:
+        return getattr(self._pipe.vae.config, "shift_factor", None) or 0.0
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """The latents of the model's own autoencoder, which tell apart what the model itself tells apart."""
+        return self.encode_image(pixels).flatten(1).numpy()
+
+    def _checksum(self) -> ModelRef:
+        config = {
+            key: str(value) for key, value in self._pipe.scheduler.config.items() if not key.startswith("_")
+        }
+        return ModelRef(
+            self._name, of_tensors(self._tensors(), config), str(self._dtype).removeprefix("torch.")
+        )
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for part in self.weighed_parts:
+            held = getattr(self._pipe, part, None)
+            for name, tensor in held.state_dict().items() if held is not None else ():
+                yield f"{part}.{name}", tensor
+
+
+def _with(found: Conditioning, name: Hashable, tensors: dict[str, Tensor]) -> Conditioning:
+    return Conditioning((found.name, name), {**found.tensors, **tensors}) if tensors else found
+
+
+def sampling_of(scheduler: Any, kind: str) -> dict[str, Any]:
+    """The sampler that came with the model, under nbgen's name, and its usual number of steps."""
+    config = scheduler.config
+    stochastic = config.get("algorithm_type") == "sde-dpmsolver++"
+    for sampler in BY_NAME.values():
+        if sampler.unavailable(kind) or ("sde" in sampler.name) != stochastic:
+            continue
+        if sampler.scheduler_class(kind).__name__ == type(scheduler).__name__:
+            curve = next(
+                (
+                    name
+                    for name in sampler.schedules_for(kind)
+                    if config.get(f"use_{name}_sigmas") or config.get(f"use_{name}_lambdas")
+                ),
+                None,
+            )
+            return {"sampler": sampler.name, "schedule": curve, "steps": 8 if sampler.distilled else 30}
+    return {"sampler": "euler" if kind == "flow" else "dpm++2m", "steps": 25}
