@@ -21,6 +21,9 @@ LARGEST, SMALLEST = 320, 20
 USUAL_SMALLEST = 56
 """Below this a picture says little, so the figure grows wider instead."""
 
+MOST_IN_A_LINE = 14
+"""Columns of a table with a single row: a longer one goes on in the next line, as text does."""
+
 HEIGHT, USUAL_SIDE = 1600, 128
 """Cells share this height until they are this small; then the figure grows longer."""
 
@@ -150,7 +153,7 @@ def head_height(page: Page, geometry: Geometry) -> float:
     """Pixels above the cells of a page: its title, the title of the columns and their labels."""
     height = 28.0 if page.title else 0.0
     if page.column_labels:
-        height += 20 + column_labels(page, geometry)[2] + 12
+        height += (20 if page.column_title else 0) + column_labels(page, geometry)[2] + 12
     elif page.row_title:
         height += 24
     return height

@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw
 
+from ..errors import RecipeError, brief
 from .figure_files import ShownFigure
 from .geometry import (
     HEADING,
+    MOST_IN_A_LINE,
     NOTE,
     NOTE_LINE,
     ROOM_FOR_A_REASON,
@@ -31,9 +33,9 @@ from .geometry import (
     wrap,
 )
 from .lettering import DPI, drawable, families
-from .pages import Page, Slot
+from .pages import Page, Slot, folded
 
-_MARGIN, _BETWEEN_PAGES, _BAR_HEIGHT = 14, 26, 52
+_MARGIN, _BETWEEN_PAGES, _BETWEEN_LINES, _BAR_HEIGHT = 14, 26, 6, 52
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ THEMES: Mapping[str, Theme] = {
 }
 
 
+def find_theme(name: str) -> Theme:
+    """The theme of this name, or RecipeError."""
+    if not isinstance(name, str) or name not in THEMES:
+        raise RecipeError(f"theme must be {' or '.join(map(repr, THEMES))}, not {brief(name)}.")
+    return THEMES[name]
+
+
 @dataclass(frozen=True)
 class ColourBar:
     """What the colours of heat maps mean: from 0 to `top`, in the colours of matplotlib's map `name`."""
@@ -84,7 +93,8 @@ def grid_figure(
     the pictures. Small pictures are enlarged by whole factors with hard edges. `width` is in pixels, and a
     figure of many columns is wider. `theme` is "light", "dark" or "notebook" (transparent).
     """
-    colours = THEMES[theme]
+    colours = find_theme(theme)
+    pages = [line for page in pages for line in folded(page, MOST_IN_A_LINE)]
     geometry = measure(pages, tiles, width)
     reasons = list(
         dict.fromkeys(tile.reason for page in pages for tile in tiles_of(page, tiles) if not tile.image)
@@ -99,7 +109,9 @@ def grid_figure(
         for head, size, footer in zip(heads, sizes, footers, strict=True)
     ]
     full_width = max(geometry.labels + max(size[0] for size in sizes), 200) + 2 * _MARGIN
-    full_height = sum(heights) + _BETWEEN_PAGES * (len(pages) - 1) + 2 * _MARGIN + (_BAR_HEIGHT if bar else 0)
+    # The lines of a folded table have no titles of their own, and stand close together.
+    gaps = [_BETWEEN_PAGES if page.title or page.column_title else _BETWEEN_LINES for page in pages]
+    full_height = sum(heights) + sum(gaps[1:]) + 2 * _MARGIN + (_BAR_HEIGHT if bar else 0)
     figure = ShownFigure(figsize=(full_width / DPI, full_height / DPI), dpi=DPI, facecolor=colours.background)
 
     def place(left: float, top: float, across: float, down: float) -> Axes:
@@ -108,12 +120,15 @@ def grid_figure(
         )
 
     top = float(_MARGIN)
-    for page, head, size, height, footer in zip(pages, heads, sizes, heights, footers, strict=True):
+    for page, gap, head, size, height, footer in zip(
+        pages, gaps, heads, sizes, heights, footers, strict=True
+    ):
+        top += gap if page is not pages[0] else 0
         axes = place(_MARGIN + geometry.labels, top + head, *size)
         _Painter(axes, geometry, tiles, colours, reasons).draw(page, head, footer)
-        top += height + _BETWEEN_PAGES
+        top += height
     if bar is not None:
-        axes = place(_MARGIN + geometry.labels, top, min(220, max(sizes[0][0], 120)), 10)
+        axes = place(_MARGIN + geometry.labels, top + _BETWEEN_PAGES, min(220, max(sizes[0][0], 120)), 10)
         _draw_bar(axes, bar, colours)
     return figure
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 Slot = tuple[int | None, ...]
 """The numbers of the pictures that share one place; None where a cell was skipped on purpose."""
@@ -24,3 +26,19 @@ class Page:
     slots: tuple[tuple[Slot, ...], ...]
     inside_title: str = ""
     inside_labels: tuple[str, ...] = ()
+
+
+def folded(page: Page, most: int) -> Iterator[Page]:
+    """A page of one long row as lines of at most `most` columns, about equally long, as text is broken into lines.
+
+    Only the first keeps the titles: the others go on where it ends.
+    """
+    columns = len(page.column_labels)
+    if len(page.slots) != 1 or columns <= most:
+        yield page
+        return
+    across = math.ceil(columns / math.ceil(columns / most))
+    for begin in range(0, columns, across):
+        line = slice(begin, begin + across)
+        part = replace(page, column_labels=page.column_labels[line], slots=(page.slots[0][line],))
+        yield part if begin == 0 else replace(part, title="", row_title="", column_title="")

@@ -176,3 +176,13 @@ def test_any_text_can_be_drawn(text, rows, columns):
     as_image(
         grid_figure([Page(text, text, labels[:rows], text, labels[:columns], slots)], tiles, notes=[text])
     )
+
+
+def test_a_long_row_goes_on_in_the_next_line():
+    labels = tuple(str(number) for number in range(30))
+    page = Page("", "", (), "seed", labels, (tuple((number,) for number in range(30)),))
+    figure = grid_figure([page], [tile(number) for number in range(30)])
+    assert figure.get_figwidth() * figure.dpi <= 900
+    assert [len(axes.get_xticks()) for axes in figure.axes] == [10, 10, 10]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["seed", "", ""]
+    assert [text.get_text() for axes in figure.axes for text in axes.get_xticklabels()] == list(labels)
