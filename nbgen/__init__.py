@@ -29,7 +29,7 @@ _HOMES = {
     "interpolate": "verbs.interpolating",
     "interpolate_grid": "verbs.interpolating",
     "list_models": "models.catalogue",
-    "list_samplers": "sampling",
+    "list_samplers": "models.catalogue",
     "load": "models.loading",
     "plan": "verbs.comparing",
     "read": "picture",
@@ -73,11 +73,10 @@ __all__ = [
 if TYPE_CHECKING:
     from . import errors
     from .axes import axis, spread, swap_words
-    from .models.catalogue import list_models
+    from .models.catalogue import list_models, list_samplers
     from .models.loading import load
     from .picture import Cost, Picture, Pictures, read
     from .recipe import Mix, ModelRef, Recipe
-    from .sampling import list_samplers
     from .session import defaults
     from .verbs.comparing import compare, plan
     from .verbs.converging import convergence

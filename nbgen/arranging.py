@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from .errors import RecipeError
+from .errors import RecipeError, brief
 from .layout import Layout
 from .show.pages import Page, Slot
 
@@ -34,7 +34,7 @@ def arrange(
     rows: str | None = None,
     columns: str | None = None,
     inside: str | None = None,
-    pages: Sequence[str] | str = (),
+    pages: Sequence[str] | str | None = (),
     drop: Mapping[str, Any] = MappingProxyType({}),
     hide: Mapping[str, Any] = MappingProxyType({}),
 ) -> Arrangement:
@@ -45,6 +45,13 @@ def arrange(
     `hide={"seed": [1, 2]}` leaves values out of it. Raises RecipeError for an unknown axis or value, an axis
     in two places, and where nothing is left to show.
     """
+    for role, given in (("drop", drop), ("hide", hide)):
+        if not isinstance(given, Mapping):
+            raise RecipeError(
+                f"{role} takes a dict of axes and values, as in {role}={{{layout.example()}}}, not {brief(given)}."
+            )
+    if isinstance(pages, str) or not isinstance(pages, Iterable):
+        pages = [] if pages is None else [pages]
     held = layout.positions(drop)
     hidden = {layout.axis_number(name): _positions(layout, name, values) for name, values in hide.items()}
     shown = []
@@ -59,7 +66,7 @@ def arrange(
         shown.append(left)
     named = {"rows": rows, "columns": columns, "inside": inside}
     asked = {role: layout.axis_number(name) for role, name in named.items() if name is not None}
-    page_numbers = tuple(layout.axis_number(name) for name in ([pages] if isinstance(pages, str) else pages))
+    page_numbers = tuple(layout.axis_number(name) for name in pages)
     taken = [*asked.values(), *page_numbers, *held]
     twice = [layout.axes[number].title for number in set(taken) if taken.count(number) > 1]
     if twice:

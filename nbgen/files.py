@@ -7,6 +7,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from .errors import PictureFileError, brief
+
 PART = ".part"
 """The ending of a file that is still being written; nothing ever reads one."""
 
@@ -38,7 +40,38 @@ def write_atomically(
         raise
 
 
-def unwritable(path: Path, error: Exception) -> str:
+def as_path(path: object) -> Path:
+    """What a person gave as the name of a file or folder. PictureFileError for what is none."""
+    try:
+        name = os.fspath(path)  # type: ignore[call-overload]
+    except TypeError:
+        name = None
+    if not isinstance(name, str):
+        raise PictureFileError(f"a file is named by text or a Path, not by {brief(path)}.")
+    if "\0" in name:
+        raise PictureFileError(f"{brief(Path(name).name)} cannot be written: a name has no zero character.")
+    return Path(name)
+
+
+def write_file(path: Path, content: bytes, *, durable: bool = False) -> Path:
+    """As `write_atomically`, for a file that a person asked for. Raises PictureFileError; returns the path."""
+    try:
+        write_atomically(path, content, durable=durable)
+    except (OSError, ValueError) as error:
+        raise PictureFileError(_unwritable(path, error)) from None
+    return path
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made where it is missing. Raises PictureFileError where it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise PictureFileError(_unwritable(path, error)) from None
+    return path
+
+
+def _unwritable(path: Path, error: Exception) -> str:
     """The sentence for a file that could not be written. It names the file, never the folders above it."""
     if isinstance(error, FileNotFoundError):
         return f"{path.name!r} cannot be written: there is no folder {path.parent.name!r}."

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from .axes import Axis, label_of
-from .errors import RecipeError
+from .errors import RecipeError, brief
 
 Index = tuple[int, ...]
 
@@ -99,6 +99,11 @@ class Layout:
         return ", ".join(
             f"{each.title} {each.labels[position]}" for each, position in zip(self.axes, index, strict=True)
         )
+
+    def example(self) -> str:
+        """A value of an axis as a choice is written: `'seed': 0`."""
+        each = self.axes[-1] if self.axes else None
+        return "'seed': 0" if each is None else f"{each.title!r}: {brief(each.values[0], 40)}"
 
     def _titles(self) -> str:
         return listed([each.title for each in self.axes]) if self.axes else "none"

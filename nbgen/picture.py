@@ -16,11 +16,13 @@ from . import metadata as meta
 from . import unshown
 from .axes import label_of
 from .cost import Cost
-from .errors import PictureFileError
-from .files import unwritable, write_atomically
+from .errors import PictureFileError, RecipeError, brief
+from .files import as_path, make_folder, write_file
+from .names import check_fields
 from .pixels import Source, array_to_rgb, content_hash, enlarged, kind_of, open_image, png_bytes, to_rgb
 from .recipe import FIELDS, Recipe
 from .show.words import one_line
+from .values import one_or_several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,11 +94,15 @@ class Picture:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.pixels(), dtype=dtype)
 
-    def label(self, names: Sequence[str] = ("seed",)) -> str:
-        """A caption that tells the recipe's fields `names`: "seed 7", "heun, 20 steps, seed 7"."""
+    def label(self, names: str | Sequence[str] = ("seed",)) -> str:
+        """A caption that tells the recipe's fields `names`, or one field: "seed 7", "heun, steps 20, seed 7"."""
+        named = [str(name) for name in one_or_several(names)]
+        problems = check_fields(named, FIELDS)
+        if problems:
+            raise RecipeError(" ".join(problems))
         if self.recipe is None:
             return self.name or ""
-        return ", ".join(_caption(name, getattr(self.recipe, name)) for name in names if name in FIELDS)
+        return ", ".join(_caption(name, getattr(self.recipe, name)) for name in named)
 
     def again(self, **changes: Any) -> Picture:
         """The same picture, but: `picture.again(steps=40)`. Takes what `generate` takes."""
@@ -119,13 +125,8 @@ class Picture:
         tells: "none", "recipe", or "full" (what it cost and which versions made it, too). The file is there
         whole or not at all. Raises PictureFileError where it cannot be written.
         """
-        target = Path(path)
-        content = self.encoded(kind_of(target), metadata)
-        try:
-            write_atomically(target, content, durable=True)
-        except (OSError, ValueError) as error:
-            raise PictureFileError(unwritable(target, error)) from None
-        return target
+        target = as_path(path)
+        return write_file(target, self.encoded(kind_of(target), metadata), durable=True)
 
     def encoded(self, kind: str = "PNG", metadata: str = "recipe") -> bytes:
         """The picture as the bytes of a "PNG", "WEBP" or "JPEG" file."""
@@ -215,11 +216,7 @@ class Pictures(Sequence[Picture]):
 
         Names tell prompt, seed and key, so that saving the same pictures again writes the same files.
         """
-        target = Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PictureFileError(unwritable(target, error)) from None
+        target = make_folder(as_path(folder))
         return [picture.save(target / f"{_file_stem(picture)}.png", metadata) for picture in self]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -269,6 +266,8 @@ def read(file: Source, *, recipe: bool = True) -> Picture:
 def _rgb(image: Any) -> Image.Image:
     if isinstance(image, Picture):
         return image.image
+    if isinstance(image, (str, bytes, os.PathLike)):
+        raise PictureFileError(f"a Picture is made of pixels; nbgen.read({brief(image)}) opens a file.")
     return to_rgb(image) if isinstance(image, Image.Image) else array_to_rgb(image)
 
 

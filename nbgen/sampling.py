@@ -24,8 +24,8 @@ __all__ = [
     "check_sampling",
     "find_sampler",
     "find_schedule",
-    "list_samplers",
     "scheduler_options",
+    "table_of_samplers",
 ]
 
 _SPOKEN = {
@@ -119,8 +119,8 @@ def check_sampling(
     reason = sampler.unavailable(kind)
     if reason:
         raise SamplerError(f"sampler {sampler.name!r} cannot run here: {reason}.")
-    if schedule is not None and schedule not in sampler.schedules:
-        taken = ", ".join(sampler.schedules) or "none"
+    if schedule is not None and schedule not in sampler.schedules_for(kind):
+        taken = ", ".join(sampler.schedules_for(kind)) or "none"
         raise SamplerError(
             f"sampler {sampler.name!r} does not take the schedule {schedule!r}; it takes: {taken}."
         )
@@ -165,18 +165,10 @@ def _try_out(sampler: Sampler, schedule: str | None, options: tuple[tuple[str, A
         raise SamplerError(f"sampler {sampler.name!r} does not take {named}: {told}.") from None
 
 
-def list_samplers(model: Any = None) -> Any:
-    """A table of the samplers: cost, kind of randomness, schedules, options, and why one is unavailable.
-
-    `model` (a Model, or None for any diffusion model) decides which can run.
-    """
+def table_of_samplers(kind: str = "diffusion") -> Any:
+    """A row for each sampler as a model of `kind` "diffusion" or "flow" has it."""
     from .show.table import Table
 
-    kind = getattr(model, "kind", "diffusion")
-    if kind not in ("diffusion", "flow"):
-        raise SamplerError(
-            f"the model {model.ref.name!r} draws a picture in one forward: it has no samplers."
-        )
     rows = []
     for sampler in SAMPLERS:
         cost = "2n - 1" if sampler.second_order else "n + 1" if sampler.extra_call else "n"
@@ -187,7 +179,7 @@ def list_samplers(model: Any = None) -> Any:
                 "known as": sampler.label,
                 "calls": cost,
                 "noise": "stochastic" if sampler.stochastic else "deterministic",
-                "schedules": ", ".join(sampler.schedules),
+                "schedules": ", ".join(sampler.schedules_for(kind)),
                 "options": ", ".join(sampler.options(kind)) if reason is None else "",
                 "remark": reason or ("for distilled models" if sampler.distilled else ""),
             }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
-from .errors import RecipeError
+from .errors import RecipeError, brief
 from .names import check_fields
 from .recipe import FIELDS, Recipe
+from .sampling import find_sampler, find_schedule
 
 EMBEDDED_MODEL = "mini"
 """The model that ships inside the package, used where a notebook names no other."""
@@ -55,10 +56,11 @@ def defaults(reset: None = ..., /, **fields: Any) -> dict[str, Any]:  # type: ig
         return dict(_defaults)
 
 
-def default_fields() -> Mapping[str, Any]:
-    """The fields that `defaults` has set, the model aside."""
+def default_fields(known: Collection[str] | None = None) -> dict[str, Any]:
+    """The fields that `defaults` has set, the model aside: all, or those that are in `known`."""
     with _lock:
-        return {name: value for name, value in _defaults.items() if name != "model"}
+        set_here = {name: value for name, value in _defaults.items() if name != "model"}
+    return {name: value for name, value in set_here.items() if known is None or name in known}
 
 
 def default_model() -> Any:
@@ -76,9 +78,17 @@ def default_model_name() -> str:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The value, canonical where a recipe can tell. Models and input pictures are checked at use."""
-    if value is None or name == "model":
+    """The value, canonical where a recipe can tell. Input pictures, and what a model can do, are checked at use."""
+    if value is None:
         return value
+    if name == "model":
+        if isinstance(value, (int, float, bytes, list, tuple, set, dict)):
+            raise RecipeError(f"defaults(model=…) takes a model or its name, not {brief(value)}.")
+        return value
+    if name == "sampler":
+        find_sampler(value)
+    if name == "schedule":
+        find_schedule(value)
     if name in ("image", "mask", "control"):
         return value
     return getattr(Recipe(**{name: value}), name)

@@ -35,6 +35,12 @@ def as_whole(name: str, value: Any) -> int:
         raise RecipeError(f"{name} must be a whole number, not {brief(value)}.") from None
 
 
+def one_or_several(value: Any) -> Iterable[Any]:
+    """A single value (a text too, and an array without a dimension) as the only one of several."""
+    single = isinstance(value, (str, bytes)) or getattr(value, "ndim", 1) == 0
+    return [value] if single or not isinstance(value, Iterable) else value
+
+
 def in_range(low: float, high: float) -> Callable[[str, Any], float]:
     def check(name: str, value: Any) -> float:
         number = as_number(name, value)

@@ -20,8 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for line in """
     errors machine files unshown show values mix recipe names axes layout arranging combining
     png pixels cost parameters metadata picture index pruning shelf writer storage
-    session
-    samplers sampling
+    samplers sampling session
     engine
     models
     jobs

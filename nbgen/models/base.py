@@ -22,9 +22,12 @@ from ..engine.observer import Observer, RunStats
 from ..errors import RecipeError
 from ..names import check_fields
 from ..picture import Cost, Picture
-from ..recipe import ModelRef, Recipe
+from ..recipe import MAX_TEXT, ModelRef, Recipe
 from .vocabulary import Vocabulary
 
+MOST_WORDS = MAX_TEXT // 8
+"""Characters of prompt and negative prompt together, each of which can take six in a recipe's JSON; those beyond
+the basic plane count twice."""
 COMMON_FIELDS = frozenset({"prompt", "seed", "size"})
 
 
@@ -84,6 +87,7 @@ class Model:
         if problems:
             raise RecipeError(" ".join(problems))
         given = {name: value for name, value in fields.items() if value is not None}
+        check_length(given)
         return self.check(Recipe(**{**self.defaults, **given, "model": self.ref}))
 
     def check(self, recipe: Recipe) -> Recipe:
@@ -100,6 +104,10 @@ class Model:
 
     def notes(self, recipe: Recipe) -> tuple[str, ...]:
         """What a person should know about this recipe before looking at the picture, a sentence each."""
+        return ()
+
+    def remarks(self) -> tuple[str, ...]:
+        """What came up while this model made its last pictures, a sentence each."""
         return ()
 
     def run(
@@ -140,7 +148,7 @@ class Model:
                 calls=made.calls, rows=made.rows, shared_seconds=made.shared_seconds, batch=made.batch,
                 device=self.device.type, versions=versions(), exact=exact,
             )  # fmt: skip
-            picture = Picture(made.pixels, recipe, cost, notes=self.notes(recipe))
+            picture = Picture(made.pixels, recipe, cost, notes=(*self.notes(recipe), *self.remarks()))
             watcher.picture(made.index, picture)
             yield made.index, picture
 
@@ -158,6 +166,19 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<nbgen model {self.ref.name!r}: {self.family}, {self.ref.dtype} on {self.device.type}>"
+
+
+def check_length(fields: Mapping[str, Any]) -> None:
+    """RecipeError for words that no picture file could carry, before a tokenizer spends a minute on them."""
+    length = 0
+    for name in ("prompt", "negative"):
+        value = fields.get(name)
+        for text in (value,) if isinstance(value, str) else getattr(value, "values", ()):
+            length += len(text.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(text, str) else 0
+    if length > MOST_WORDS:
+        raise RecipeError(
+            f"the words of a picture have at most {MOST_WORDS:,} characters, and these have {length:,}."
+        )
 
 
 @cache

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..errors import SamplerError
+from ..sampling import table_of_samplers
+
 EMBEDDED: dict[str, dict[str, Any]] = {
     "mini": {"sampler": "dpm++2m", "steps": 20, "guidance": 2.0},
 }
@@ -14,6 +17,24 @@ EMBEDDED: dict[str, dict[str, Any]] = {
 def embedded_folder(name: str) -> Path:
     """Where the weights of a shipped model lie."""
     return Path(__file__).parent.parent / "assets" / name
+
+
+def list_samplers(model: Any = None) -> Any:
+    """A table of the samplers: cost, kind of randomness, schedules, options, and why one is unavailable.
+
+    `model` decides which can run: a Model, its name, or None for any diffusion model. Raises SamplerError for
+    a model that has none, and ModelError for what is no model.
+    """
+    if model is None:
+        return table_of_samplers()
+    from .loading import load
+
+    chosen = load(model)
+    if chosen.kind not in ("diffusion", "flow"):
+        raise SamplerError(
+            f"the model {chosen.ref.name!r} draws a picture in one forward: it has no samplers."
+        )
+    return table_of_samplers(chosen.kind)
 
 
 def list_models() -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..errors import RecipeError
+from ..errors import RecipeError, brief
 from .words import wrapped
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def contact_sheet(
     """
     if not pictures:
         raise RecipeError("a contact sheet needs at least one picture.")
+    labels = _texts(labels)
     count = _columns(min(len(pictures), MOST), columns)
     room = max(8, (WIDTH - 2 * _EDGE + _GAP) // count - _GAP)
     thumbnails = [_fitted(_load(picture), room) for picture in pictures[:MOST]]
@@ -78,8 +79,8 @@ def contact_figure(pictures: Sequence[Drawable], labels: Sequence[str], columns:
     """The same arrangement as a matplotlib Figure, one Axes a picture, captions underneath; at most 400."""
     from matplotlib.figure import Figure
 
-    shown = pictures[:MOST]
-    count = min(_columns(max(1, len(shown)), columns), max(1, len(shown)))
+    shown, labels = pictures[:MOST], _texts(labels)
+    count = _columns(max(1, len(shown)), columns)
     rows = max(1, math.ceil(len(shown) / count))
     side, gap = min(2.6, 10 / count), 0.08  # inches
     letters = int((side - gap) * 72 / (0.6 * _POINTS))  # a letter of DejaVu Sans is about 0.6 em wide
@@ -102,6 +103,13 @@ def contact_figure(pictures: Sequence[Drawable], labels: Sequence[str], columns:
         caption = captions[index] if index < len(captions) else ""
         ax.set_title(caption, fontsize=_POINTS, y=-0.02, verticalalignment="top")
     return figure
+
+
+def _texts(labels: Sequence[Any]) -> list[str]:
+    """Captions, which may be given as numbers."""
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise RecipeError(f"labels is a list of captions, one a picture, not {brief(labels)}.")
+    return ["" if label is None else str(label) for label in labels]
 
 
 def _caption(label: str, letters: int) -> str:
@@ -129,9 +137,9 @@ def _depth(lines: Sequence[str]) -> int:
 def _columns(count: int, asked: int | None) -> int:
     """How many stand side by side: a few more columns than rows, and a last row that is well filled."""
     if asked is not None:
-        if asked < 1:
-            raise RecipeError(f"columns must be at least 1, not {asked}.")
-        return asked
+        if isinstance(asked, bool) or not hasattr(asked, "__index__") or asked.__index__() < 1:
+            raise RecipeError(f"columns must be a whole number from 1, not {brief(asked)}.")
+        return min(asked.__index__(), count)
     if count <= 5:  # a short series reads best in one line
         return count
     most = (WIDTH + _GAP) // (SMALLEST + _GAP)

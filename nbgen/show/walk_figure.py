@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from .figure_files import ShownFigure
-from .grid_figure import THEMES
+from .grid_figure import find_theme
 from .lettering import drawable, families
 
 _WIDTH = 8.8
@@ -34,7 +34,7 @@ def walk_figure(
     steps: how far each frame of the walk is from the next. Each frame shown stands above its own place.
     theme: "light", "dark" or "notebook" (transparent)
     """
-    colours = THEMES[theme]
+    colours = find_theme(theme)
     images = [_reduced(frame()) for frame in frames]
     last = max(1, len(steps), *places)
     # As wide as fits between the two frames that stand closest.

@@ -10,7 +10,7 @@ from ..engine.schedule import ALWAYS, taken_by
 from ..errors import RecipeError
 from ..models.catalogue import EMBEDDED
 from ..recipe import FIELDS, Mix, Recipe
-from ..sampling import BY_NAME, STEP_OPTIONS, scheduler_options
+from ..sampling import STEP_OPTIONS, check_sampling, find_sampler, find_schedule, scheduler_options
 
 _WIDTH = 100
 
@@ -50,10 +50,11 @@ def _nbgen(recipe: Recipe) -> str:
 def _diffusers(recipe: Recipe) -> str:
     _refuse_what_the_pipeline_lacks(recipe)
     assert recipe.sampler is not None and recipe.size is not None
-    sampler = BY_NAME[recipe.sampler]
-    options = dict(recipe.options)
+    sampler, carried = find_sampler(recipe.sampler)
+    schedule = find_schedule(recipe.schedule) or carried
+    options = check_sampling(sampler, schedule, dict(recipe.options))
     changes = taken_by(sampler.scheduler_class("diffusion"), ALWAYS)
-    changes |= scheduler_options(sampler, recipe.schedule, options, "diffusion")
+    changes |= scheduler_options(sampler, schedule, options, "diffusion")
     if sampler.scheduler == "DPMSolverSDEScheduler":
         changes["noise_sampler_seed"] = noise_seed(recipe.seed)
     eta = sampler.options().get("eta")
@@ -97,6 +98,12 @@ def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
             )
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
+    missing = [name for name in ("prompt", "steps", "guidance", "size") if getattr(recipe, name) is None]
+    if missing:
+        raise RecipeError(
+            f"this recipe leaves {', '.join(missing)} open, which nbgen fills in for a model: "
+            "take the recipe of a picture, or model.resolve(…)."
+        )
     churned = [name for name, _ in recipe.options if name in STEP_OPTIONS and name != "eta"]
     if churned:
         raise RecipeError(f"diffusers' pipeline does not hand {churned[0]} to its scheduler.")

@@ -172,7 +172,7 @@ def _prepare(
 
 def _given(start: Start, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the call itself says, the prompt first, and what it starts from."""
-    base = dict(session.default_fields())
+    base = session.default_fields()
     given = {name: value for name, value in fields.items() if value is not None or name == "negative"}
     if start is None:
         return given, base

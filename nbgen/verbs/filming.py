@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
 
+from .. import session
 from ..engine.asks import Step
 from ..engine.batching import Engine, Failed
 from ..engine.observer import Observer
-from ..errors import RecipeError
+from ..errors import RecipeError, brief
 from ..jobs import Job, submit
 from ..models.base import Model
 from ..models.driven import DrivenModel
@@ -18,16 +20,21 @@ from ..models.loading import find
 from ..names import check_fields
 from ..picture import Picture, Pictures
 from ..recipe import Recipe, canonical_seed
+from ..values import one_or_several
 from .making import as_model
 from .waiting import deliver
 
 SNAPSHOTS = 8
+MOST_NUMBERS = 100_000
+"""Entries of `at` that are looked at: a run has far fewer calls."""
+AT_ONCE = 8
+"""Latents decoded in one forward of the decoder."""
 
 
 def filmstrip(
-    prompt: str | Picture,
+    prompt: str | Picture | None = None,
     *,
-    at: Iterable[int] | None = None,
+    at: int | Iterable[int] | None = None,
     show: Literal["estimate", "noisy"] = "estimate",
     seed: int | None = None,
     model: Any = None,
@@ -35,8 +42,8 @@ def filmstrip(
 ) -> Pictures:
     """Snapshots along **one** run: what the model sees in the noise at each of the denoiser calls `at`.
 
-    prompt: the words, or a picture whose run is shown
-    seed: of the starting noise; left out, the picture's own, or 0
+    prompt: the words, or a picture whose run is shown; left out, the notebook's
+    seed: of the starting noise; left out, the picture's own, the notebook's, or 0
     at: numbers of denoiser calls, from 1; left out, eight spread over the run, the last one included
     show: "estimate", the finished picture as the model would guess it at that moment (x₀ from xₜ and the
         guided prediction); "noisy", the latent itself at that moment, decoded
@@ -58,20 +65,14 @@ def filmstrip(
         for made in Engine(chosen, [recipe], watching).run():
             if isinstance(made, Failed):
                 raise made.error
-        frames = {}
-        if watching.kept:
-            places = sorted(watching.kept)
+        for begin in range(0, len(numbers), AT_ONCE):
+            part = [number for number in numbers[begin : begin + AT_ONCE] if number - 1 in watching.kept]
+            if not part:
+                break
             with torch.no_grad():
-                frames = dict(
-                    zip(
-                        places,
-                        chosen.decode(torch.stack([watching.kept[place] for place in places])),
-                        strict=True,
-                    )
-                )
-        for index, number in enumerate(numbers):
-            if number - 1 in frames:
-                job.picture(index, Picture(frames[number - 1], name=f"{number} of {total}"))
+                frames = chosen.decode(torch.stack([watching.kept[number - 1] for number in part]))
+            for index, (number, frame) in enumerate(zip(part, frames, strict=True), begin):
+                job.picture(index, Picture(frame, name=f"{number} of {total}"))
 
     job = submit(chosen, work, total=len(numbers), make_result=lambda job: Pictures(job.pictures))
     return deliver(job)
@@ -83,9 +84,12 @@ def _recipe(prompt: Any, seed: int | None, model: Any, fields: dict[str, Any]) -
         problems = check_fields(fields, chosen.fields)
         if problems:
             raise RecipeError(" ".join(problems))
-        return chosen.resolve(
-            prompt=prompt, seed=canonical_seed(0 if seed is None else seed), **fields
-        ), chosen
+        base = {"seed": 0, **session.default_fields(chosen.fields)}
+        if fields.get("sampler") is not None:  # these belong to the sampler that the notebook has set
+            base = {name: value for name, value in base.items() if name not in ("schedule", "options")}
+        base |= {name: value for name, value in fields.items() if value is not None or name == "negative"}
+        base |= {} if prompt is None else {"prompt": prompt}
+        return chosen.resolve(**base | ({} if seed is None else {"seed": canonical_seed(seed)})), chosen
     if prompt.recipe is None or prompt.recipe.model is None:
         raise RecipeError("this picture carries no recipe of a model, so its run cannot be shown.")
     chosen = _with_a_run(as_model(model) if model is not None else find(prompt.recipe.model))
@@ -100,20 +104,22 @@ def _with_a_run(model: Model) -> DrivenModel:
     return model
 
 
-def _numbers(at: Iterable[int] | None, total: int) -> list[int]:
+def _numbers(at: Any, total: int) -> list[int]:
     if at is None:
         count = min(SNAPSHOTS, total)
         return sorted({round(1 + place * (total - 1) / max(1, count - 1)) for place in range(count)})
-    numbers = list(at) if not isinstance(at, int) else [at]
-    wrong = [
-        number
-        for number in numbers
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= total
-    ]
-    if wrong or not numbers:
-        named = f", not {wrong[0]!r:.40}" if wrong else ""
-        raise RecipeError(f"at must list denoiser calls of this run, from 1 to {total}{named}.")
-    return sorted(set(numbers))
+    numbers: set[int] = set()
+    # Looked at one by one, and refused at the first that is wrong: a range may be longer than memory.
+    for number in itertools.islice(one_or_several(at), MOST_NUMBERS):
+        whole = hasattr(number, "__index__") and not isinstance(number, bool)
+        if not whole or not 1 <= number.__index__() <= total:
+            raise RecipeError(
+                f"at must list denoiser calls of this run, from 1 to {total}, not {brief(number, 40)}."
+            )
+        numbers.add(number.__index__())
+    if not numbers:
+        raise RecipeError(f"at must list denoiser calls of this run, from 1 to {total}.")
+    return sorted(numbers)
 
 
 class _Watching(Observer):

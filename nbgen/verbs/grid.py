@@ -11,7 +11,7 @@ from typing import Any
 from .. import unshown
 from ..arranging import Arrangement, arrange, pages_of
 from ..errors import PictureFileError, RecipeError
-from ..files import unwritable, write_atomically
+from ..files import as_path, write_file
 from ..layout import Layout
 from ..metadata import check_level
 from ..picture import Picture, Pictures
@@ -88,7 +88,7 @@ class Grid:
         rows: str | None = None,
         columns: str | None = None,
         inside: str | None = None,
-        pages: Sequence[str] | str = (),
+        pages: Sequence[str] | str | None = (),
         drop: Mapping[str, Any] | None = None,
         hide: Mapping[str, Any] | None = None,
     ) -> Grid:
@@ -103,8 +103,8 @@ class Grid:
             columns=columns,
             inside=inside,
             pages=pages,
-            drop=drop or {},
-            hide=hide or {},
+            drop={} if drop is None else drop,
+            hide={} if hide is None else hide,
         )
         return replace(self, arrangement=chosen)
 
@@ -183,22 +183,22 @@ class Grid:
 
         PNG and WebP carry the axes and every recipe unless `metadata="none"`. Raises PictureFileError.
         """
-        target = Path(path)
+        target = as_path(path)
         info, xmp = figure_metadata(self.layout, self.pictures_at, check_level(metadata))
-        return _write(target, figure_bytes(self.figure(theme=theme), target.suffix, info=info, xmp=xmp))
+        return write_file(target, figure_bytes(self.figure(theme=theme), target.suffix, info=info, xmp=xmp))
 
     def save_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one HTML file that works offline: rearrange, zoom, recipes, wipe, blink and difference.
 
         Every picture is in it once, at its original size, without loss while all fit into 48 MB.
         """
-        target = Path(path)
+        target = as_path(path)
         if target.suffix.lower() not in (".html", ".htm"):
             raise PictureFileError(f"the name of a page ends in .html, and {target.name!r} does not.")
         page = html_page(
             viewer_data(self.layout, self.pictures_at, self.reasons, self.title, self.notes, self.arrangement)
         )
-        return _write(target, page.encode("utf-8"))
+        return write_file(target, page.encode("utf-8"))
 
     def report(self, kind: str = "markdown") -> str:
         """A methods paragraph and a table of settings for a paper: "markdown" or "latex".
@@ -228,11 +228,3 @@ class Grid:
             f"{len(self)} picture{'' if len(self) == 1 else 's'}{f', {missing} missing' if missing else ''}"
         )
         return f"Grid({titles}: {lengths}, {pictures})" if titles else f"Grid({pictures})"
-
-
-def _write(target: Path, content: bytes) -> Path:
-    try:
-        write_atomically(target, content)
-    except (OSError, ValueError) as error:
-        raise PictureFileError(unwritable(target, error)) from None
-    return target

@@ -61,7 +61,7 @@ def generate(
     """
     chosen = as_model(model)
     prompts = _prompts(prompt, fields, chosen)
-    defaults = {name: value for name, value in session.default_fields().items() if name in chosen.fields}
+    defaults = session.default_fields(chosen.fields)
     if seed is None:
         seed = defaults.pop("seed", None)
     defaults.pop("seed", None)

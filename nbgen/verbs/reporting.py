@@ -75,7 +75,8 @@ def _sentences(
         picture.recipe.model for picture in made if picture.recipe and picture.recipe.model
     )
     axes = " × ".join(f"{each.title} ({len(each)})" for each in layout.axes)
-    sentences = [f"{len(made)} pictures were compared: {escape(axes)}." if axes else "One picture was made."]
+    count = "1 picture was" if len(made) == 1 else f"{len(made)} pictures were"
+    sentences = [f"{count} compared: {escape(axes)}." if axes else f"{count} made."]
     if models:
         named = ", ".join(
             f"{escape(ref.name)} (weights {_short(ref)}, {escape(ref.dtype)})" for ref in models

@@ -50,8 +50,7 @@ def complete(
     chosen = _model(model, carried)
     own = [_own_fields(stop, recipes[number]) for number, stop in enumerate(listed)]
     given = _given(prompt, fields, own, chosen)
-    base = {name: value for name, value in session.default_fields().items() if name in chosen.fields}
-    base = {"seed": 0, **base, **(_written(carried[0]) if carried else {})}
+    base = {"seed": 0, **session.default_fields(chosen.fields), **(_written(carried[0]) if carried else {})}
     if along in ("prompt", "seed"):
         # The other one stays as it is at the first stop, or where that one leaves it open.
         fixed = "seed" if along == "prompt" else "prompt"

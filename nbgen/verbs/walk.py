@@ -14,8 +14,8 @@ from PIL import Image
 from .. import metadata as meta
 from .. import unshown
 from ..axes import label_of
-from ..errors import PictureFileError, RecipeError
-from ..files import unwritable, write_atomically
+from ..errors import RecipeError
+from ..files import as_path, make_folder, write_file
 from ..picture import Picture, Pictures
 from ..show import animation
 from ..show.figure_files import ShownFigure
@@ -140,7 +140,7 @@ class Walk(Sequence[Picture]):
         stands the recipe of the first frame, which is what `nbgen.read` gives. Raises PictureFileError where it
         cannot be written.
         """
-        target, fps = Path(path), self.fps if fps is None else _as_fps(fps)
+        target, fps = as_path(path), self.fps if fps is None else _as_fps(fps)
         level = meta.check_level(metadata)
         if not target.suffix:
             return self._save_frames(target, level)
@@ -153,11 +153,7 @@ class Walk(Sequence[Picture]):
             info=meta.png_info(first.recipe, plain, level),
             sidecar=meta.sidecar(first.recipe, plain, level, "WEBP"),
         )
-        try:
-            write_atomically(target, content)
-        except (OSError, ValueError) as error:
-            raise PictureFileError(unwritable(target, error)) from None
-        return target
+        return write_file(target, content)
 
     # What is measured.
 
@@ -221,10 +217,7 @@ class Walk(Sequence[Picture]):
         return sorted({round(place * (len(self) - 1) / max(1, count - 1)) for place in range(count)})
 
     def _save_frames(self, folder: Path, level: str) -> Path:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PictureFileError(unwritable(folder, error)) from None
+        make_folder(folder)
         digits = max(4, len(str(len(self))))
         for number, picture in enumerate(self, 1):
             picture.save(folder / f"{number:0{digits}}.png", level)

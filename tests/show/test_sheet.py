@@ -99,7 +99,7 @@ def test_a_caption_of_100_kilobytes_takes_three_lines() -> None:
 def test_asking_for_columns() -> None:
     assert contact_sheet([noise()] * 6, [""] * 6, columns=2).width == 2 * 256 + 8 + 2
     assert contact_sheet([noise()] * 6, [""] * 6, columns=6).width == 6 * 128 + 5 * 8 + 2
-    assert contact_sheet([noise()] * 2, [""] * 2, columns=6).height == 128 + 2
+    assert contact_sheet([noise()] * 2, [""] * 2, columns=6).size == (2 * 256 + 8 + 2, 256 + 2)
     for columns in (0, -1):
         with pytest.raises(RecipeError, match="columns"):
             contact_sheet([noise()], [""], columns=columns)

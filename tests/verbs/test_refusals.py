@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 import nbgen
-from nbgen.errors import ModelError, NbgenError, RecipeError, SamplerError
+from nbgen.errors import ModelError, NbgenError, PictureFileError, RecipeError, SamplerError
 from nbgen.models.loading import load
-from nbgen.testing import TinyGenerator, tiny_sd
+from nbgen.testing import TinyGenerator, tiny_gan, tiny_sd
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +127,159 @@ def test_the_run_of_a_picture_with_another_seed_is_another_run(model) -> None:
     own, other = nbgen.filmstrip(picture, at=[2]), nbgen.filmstrip(picture, at=[2], seed=5)
     assert not np.array_equal(np.asarray(own[0]), np.asarray(other[0]))
     assert np.array_equal(np.asarray(own[0]), np.asarray(nbgen.filmstrip(picture, at=[2], seed=1)[0]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"seed": range(10**7)}, "would be 20,002 runs or more"),
+        ({"sampler": ["ddim"] * 200, "steps": range(1, 101)}, "10,000 is the most"),
+        ({"steps": 5.5}, "whole number, not 5.5"), ({"seed": "abc"}, "whole number"),
+        ({"sampler": 3}, "a name such as"),
+        ({"sampler": [["ddim"]]}, "a name such as"), ({"reference_steps": "x"}, "whole number"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_convergence_refuses_before_any_work(model, rows, fields, said) -> None:
+    with pytest.raises(RecipeError, match=said):
+        nbgen.convergence("a cat", model=model, **{"sampler": "ddim", "steps": 2, **fields})
+    assert rows == []
+
+
+def test_convergence_takes_numbers_of_numpy_and_what_is_left_out(model) -> None:
+    few = {"model": model, "sampler": "ddim", "steps": 2, "reference_steps": 3}
+    same = [nbgen.convergence("a cat", seed=seed, **few) for seed in (None, 0, np.int64(0), np.array([0]))]
+    assert len({found.settings for found in same}) == 1
+    usual = nbgen.convergence("a cat", **{**few, "sampler": None, "steps": None})
+    assert len(usual.settings) == 5 * 4
+
+
+def test_convergence_and_filmstrip_know_the_notebooks_defaults(model) -> None:
+    said = {"prompt": "a dog", "seed": 5, "guidance": 2.0, "size": (16, 16)}
+    nbgen.defaults(model=model, sampler="dpm++2m", schedule="lu", steps=3, **said)
+    try:
+        found = nbgen.convergence(sampler=["ddim", "dpm++2m"], steps=2, reference_steps=3)
+        strips = nbgen.filmstrip(), nbgen.filmstrip(sampler="ddim", seed=6)
+    finally:
+        nbgen.defaults(None)
+    # The schedule was the notebook's own sampler's.
+    assert [setting.label for setting in found] == ["ddim", "dpm++2m"]
+    told = nbgen.convergence(model=model, sampler=["ddim", "dpm++2m"], steps=2, reference_steps=3, **said)
+    assert [setting.errors for setting in found] == [setting.errors for setting in told]
+    whole = nbgen.filmstrip(model=model, sampler="dpm++2m", schedule="lu", steps=3, **said)
+    other = nbgen.filmstrip(model=model, sampler="ddim", steps=3, **{**said, "seed": 6})
+    for strip, expected in zip(strips, (whole, other), strict=True):
+        assert len(strip) == 3
+        assert all(np.array_equal(one, two) for one, two in zip(strip, expected, strict=True))
+
+
+@pytest.mark.parametrize("at", [1.5, range(1, 10**9), "ab", [[1]], {0}])
+def test_a_filmstrip_refuses_moments_that_are_none(model, rows, at) -> None:
+    with pytest.raises(RecipeError, match="from 1 to 5, not"):
+        nbgen.filmstrip("a cat", at=at, model=model)
+    assert rows == []
+
+
+def test_a_long_filmstrip_is_decoded_a_few_at_a_time(model, monkeypatch) -> None:
+    decoded = []
+    decode = type(model).decode
+    monkeypatch.setattr(type(model), "decode", lambda self, x: decoded.append(len(x)) or decode(self, x))
+    strip = nbgen.filmstrip("a cat", at=range(1, 31), steps=30, model=model)
+    assert [picture.name for picture in strip] == [f"{number} of 30" for number in range(1, 31)]
+    assert sum(decoded) == 31 and max(decoded) <= 8
+    assert len(nbgen.filmstrip("a cat", at=np.int64(2), steps=3, model=model)) == 1
+
+
+@pytest.mark.parametrize("field", ["prompt", "negative"])
+@pytest.mark.parametrize(
+    "words", ["a" * 10**6, nbgen.Mix.of((1, "a" * 10**6), (1, "b")), "\U0001f408" * 63_000]
+)
+def test_a_novel_is_no_prompt(model, field, words) -> None:
+    with pytest.raises(RecipeError, match="at most 125,000 characters"):
+        nbgen.plan(model=model, **{"prompt": "a cat", field: words})
+
+
+@pytest.mark.parametrize("words", ["a cat " * 17_000, "\U0001f408" * 60_000, "\1" * 100_000])
+def test_a_hundred_thousand_characters_are_a_prompt_and_survive_their_file(model, words, tmp_path) -> None:
+    picture = nbgen.generate(words, model=model, seed=1, steps=1)[0]
+    assert nbgen.read(picture.save(tmp_path / "long.png")).recipe == picture.recipe
+
+
+def test_arranging_says_how(model) -> None:
+    grid = nbgen.compare("a cat", model=model, sampler=["ddim", "euler"], seed=range(2), steps=1)
+    for wrong in ({"drop": "seed"}, {"drop": 3}, {"hide": ["seed"]}, {"hide": "seed"}):
+        with pytest.raises(RecipeError, match=r"a dict of axes and values, as in (drop|hide)=\{'seed': 0\}"):
+            grid.arrange(**wrong)
+    for wrong in ({"pages": 3}, {"pages": [["seed"]]}, {"rows": 3}, {"columns": "foo"}):
+        with pytest.raises(RecipeError, match="no axis is called"):
+            grid.arrange(**wrong)
+    assert len(grid.arrange(pages=None, drop=None, hide=None)) == 4
+    walk = nbgen.Walk(grid.pictures)
+    for theme in ("foo", 3, None, []):
+        for draw in (grid.figure, lambda theme: grid.difference("ddim", theme=theme), walk.figure):
+            with pytest.raises(RecipeError, match="theme must be 'light' or 'dark'"):
+                draw(theme=theme)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"x.png", "a\0b.png", ["x.png"]])
+def test_a_file_is_named_by_text(model, path) -> None:
+    grid = nbgen.compare("a cat", model=model, seed=range(2), steps=1)
+    walk = nbgen.Walk(grid.pictures)
+    for save in (grid.save, grid.save_html, grid.pictures.save, grid.pictures[0].save, walk.save):
+        with pytest.raises(PictureFileError, match=r"named by text|no zero character"):
+            save(path)
+
+
+def test_sheets_take_any_number_of_columns_and_captions_of_numbers(model) -> None:
+    pictures = nbgen.generate("a cat", model=model, seed=1, n=2, steps=1)
+    assert pictures.sheet(columns=100).size == pictures.sheet(columns=2).size
+    assert pictures.sheet(columns=np.int64(1)).size[1] > pictures.sheet(columns=2).size[1]
+    assert pictures.sheet(labels=[1, 2.5]) == pictures.sheet(labels=["1", "2.5"])
+    assert len(pictures.figure(columns=100, labels=[1, None]).axes) == 2
+    for wrong in ({"columns": "a"}, {"columns": 0}, {"columns": True}, {"labels": "ab"}, {"labels": 3}):
+        for draw in (pictures.sheet, pictures.figure):
+            with pytest.raises(RecipeError, match=r"columns must be|a list of captions"):
+                draw(**wrong)
+    assert pictures[0].label("seed") == "seed 1" and pictures[0].label(["seed", "steps"]) == "seed 1, steps 1"
+    for wrong in ("sede", 3, None, [3]):
+        with pytest.raises(RecipeError, match="no field"):
+            pictures[0].label(wrong)
+
+
+@pytest.mark.parametrize("source", ["x.png", Path("x.png"), b"x"])
+def test_a_picture_is_made_of_pixels(source) -> None:
+    with pytest.raises(PictureFileError, match=r"nbgen\.read"):
+        nbgen.Picture(source)
+
+
+def test_code_needs_a_complete_recipe() -> None:
+    whole = {"prompt": "a cat", "sampler": "ddim", "steps": 2, "guidance": 2, "size": (32, 32)}
+    for missing in ("prompt", "steps", "guidance", "size"):
+        with pytest.raises(RecipeError, match=f"leaves {missing} open"):
+            nbgen.Recipe(**{**whole, missing: None}).code("diffusers")
+    for wrong in ({"sampler": "foo"}, {"schedule": "foo"}, {"schedule": "karras"}, {"options": {"foo": 1}}):
+        with pytest.raises(SamplerError):
+            nbgen.Recipe(**{**whole, **wrong}).code("diffusers")
+    spoken = nbgen.Recipe(**{**whole, "sampler": "DPM++ 2M Karras"}).code("diffusers")
+    assert "DPMSolverMultistepScheduler" in spoken and "use_karras_sigmas=True" in spoken
+
+
+def test_samplers_are_those_of_a_model(model) -> None:
+    assert len(nbgen.list_samplers(model)) == len(nbgen.list_samplers()) > 15
+    for wrong in (3, "nope", []):
+        with pytest.raises(ModelError):
+            nbgen.list_samplers(wrong)
+    with pytest.raises(SamplerError, match="no samplers"):
+        nbgen.list_samplers(tiny_gan())
+
+
+@pytest.mark.parametrize(
+    "fields", [{"sampler": "eulr"}, {"sampler": 3}, {"schedule": "kar"}, {"model": 3}, {"model": []}]
+)
+def test_defaults_are_checked_when_they_are_set(fields) -> None:
+    with pytest.raises(RecipeError):
+        nbgen.defaults(steps=3, **fields)
+    assert nbgen.defaults() == {}
 
 
 @pytest.mark.parametrize("odd", [3, [1]])

@@ -66,5 +66,8 @@ def test_models_without_samplers_and_pictures_without_recipes(model):
     assert rows == [["truncation", "calls", "seeds"], ["0.5", "1", "0–1"], ["1", "1", "0–1"]]
     with pytest.raises(RecipeError, match="no recipes"):
         nbgen.compare({"mine": Image.new("RGB", (8, 8))}).report()
+    assert (
+        nbgen.compare("a cat", model=model, seed=[1], steps=2).report().startswith("1 picture was compared")
+    )
     with pytest.raises(RecipeError, match="markdown or latex"):
         nbgen.compare("a cat", model=model, steps=[1]).report("word")
