@@ -1,0 +1,23 @@
+"""Millisecond-sized models with random weights, for the tests of nbgen and of those who build on it.
+
+They are complete and run the same code as real ones; their pictures are noise.
+"""
+
+from __future__ import annotations
+
+from .flows import tiny_flux, tiny_flux_pipeline, tiny_sd3, tiny_sd3_pipeline
+from .gans import TinyGenerator, tiny_gan
+from .unets import tiny_sd, tiny_sd_pipeline, tiny_sdxl, tiny_sdxl_pipeline
+
+__all__ = [
+    "TinyGenerator",
+    "tiny_flux",
+    "tiny_flux_pipeline",
+    "tiny_gan",
+    "tiny_sd",
+    "tiny_sd3",
+    "tiny_sd3_pipeline",
+    "tiny_sd_pipeline",
+    "tiny_sdxl",
+    "tiny_sdxl_pipeline",
+]

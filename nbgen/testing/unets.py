@@ -1,0 +1,81 @@
+"""Tiny random models with a UNet: Stable Diffusion and SDXL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..models.sd import StableDiffusion
+from ..models.sdxl import StableDiffusionXL
+from .encoders import autoencoder, clip_encoder, hushed, seeded
+from .tokens import clip_tokenizer
+
+_BETAS = {
+    "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
+    "set_alpha_to_one": False, "steps_offset": 1,
+}  # fmt: skip
+
+
+def tiny_sd_pipeline(seed: int = 0, **scheduler: Any) -> Any:
+    """A diffusers StableDiffusionPipeline with random weights: 32×32 pictures, latents 4×8×8, 16 tokens.
+
+    `scheduler` overrides the DDIM configuration (prediction_type, timestep_spacing …).
+    """
+    with hushed():
+        from diffusers import DDIMScheduler, StableDiffusionPipeline
+    with seeded(seed):
+        unet, vae, tokenizer = _unet(16), autoencoder(), clip_tokenizer()
+        text = clip_encoder(tokenizer)
+    pipe = StableDiffusionPipeline(
+        vae=vae, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(**{**_BETAS, **scheduler}),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def tiny_sd(seed: int = 0, **scheduler: Any) -> StableDiffusion:
+    """`tiny_sd_pipeline` as a Model: five steps of DDIM by default."""
+    defaults = {"sampler": "ddim", "steps": 5, "guidance": 3.0}
+    return StableDiffusion(tiny_sd_pipeline(seed, **scheduler), name="tiny-sd", defaults=defaults)
+
+
+def tiny_sdxl_pipeline(seed: int = 0, *, force_zeros_for_empty_prompt: bool = True, **scheduler: Any) -> Any:
+    """A diffusers StableDiffusionXLPipeline with random weights: 32×32 pictures, latents 4×8×8, 16 tokens.
+
+    `scheduler` overrides the DDIM configuration; without `force_zeros_for_empty_prompt` no negative prompt is an
+    empty one.
+    """
+    with hushed():
+        from diffusers import DDIMScheduler, StableDiffusionXLPipeline
+    with seeded(seed):
+        tokenizer = clip_tokenizer()
+        text, text_2 = (clip_encoder(tokenizer, projection=second, layers=2) for second in (False, True))
+        unet = _unet(
+            32, addition_embed_type="text_time", addition_time_embed_dim=8, use_linear_projection=True,
+            projection_class_embeddings_input_dim=16 + 6 * 8, transformer_layers_per_block=(1, 1),
+        )  # fmt: skip
+        vae = autoencoder(scaling_factor=0.13025)
+    pipe = StableDiffusionXLPipeline(
+        vae=vae, text_encoder=text, text_encoder_2=text_2, tokenizer=tokenizer, tokenizer_2=clip_tokenizer(),
+        unet=unet, scheduler=DDIMScheduler(**{**_BETAS, **scheduler}), add_watermarker=False,
+        force_zeros_for_empty_prompt=force_zeros_for_empty_prompt,
+    )  # fmt: skip
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def tiny_sdxl(seed: int = 0, **scheduler: Any) -> StableDiffusionXL:
+    """`tiny_sdxl_pipeline` as a Model: five steps of DDIM by default."""
+    defaults = {"sampler": "ddim", "steps": 5, "guidance": 3.0}
+    return StableDiffusionXL(tiny_sdxl_pipeline(seed, **scheduler), name="tiny-sdxl", defaults=defaults)
+
+
+def _unet(words: int, **config: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
+        norm_num_groups=4, cross_attention_dim=words, attention_head_dim=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **config,
+    ).eval()  # fmt: skip
