@@ -32,6 +32,7 @@ _HOMES = {
     "list_samplers": "models.catalogue",
     "load": "models.loading",
     "plan": "verbs.comparing",
+    "prune": "verbs.remembering",
     "read": "picture",
     "spread": "axes",
     "swap_words": "axes",
@@ -64,14 +65,16 @@ __all__ = [
     "list_samplers",
     "load",
     "plan",
+    "prune",
     "read",
     "spread",
     "swap_words",
+    "teach",
     "vary",
 ]
 
 if TYPE_CHECKING:
-    from . import errors
+    from . import errors, teach
     from .axes import axis, spread, swap_words
     from .models.catalogue import list_models, list_samplers
     from .models.loading import load
@@ -84,7 +87,7 @@ if TYPE_CHECKING:
     from .verbs.grid import Grid
     from .verbs.interpolating import interpolate, interpolate_grid
     from .verbs.making import generate
-    from .verbs.remembering import history
+    from .verbs.remembering import history, prune
     from .verbs.varying import vary
     from .verbs.walk import Walk
 
@@ -94,15 +97,15 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name == "last":  # changes with every call, so it is never cached here
         return importlib.import_module(".session", __name__).latest()
-    if name == "errors":
-        return importlib.import_module(".errors", __name__)
+    if name in ("errors", "teach"):
+        return importlib.import_module(f".{name}", __name__)
     if name in _HOMES:
         value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
         globals()[name] = value
         return value
     from .errors import did_you_mean
 
-    raise AttributeError(f"nbgen has no {name!r}: {did_you_mean(name, [*_HOMES, 'last', 'errors'])}")
+    raise AttributeError(f"nbgen has no {name!r}: {did_you_mean(name, [*_HOMES, 'last', 'errors', 'teach'])}")
 
 
 def __dir__() -> list[str]:

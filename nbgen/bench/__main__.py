@@ -16,6 +16,10 @@ def main() -> int:
         prog="python -m nbgen.bench",
         description="Measure nbgen beside diffusers' own pipeline, in turns, on an empty store.",
     )
+    parser.add_argument(
+        "what", nargs="?", choices=["browser"], help="browser: only time the panels in a real JupyterLab"
+    )
+    parser.add_argument("--only", action="append", default=[], help="with browser: a line by name")
     parser.add_argument("--repeats", type=int, default=3, help="how often each is measured (default: 3)")
     parser.add_argument("--steps", type=int, default=20, help="steps of each picture (default: 20)")
     parser.add_argument("--no-quickstart", action="store_true", help="leave the quickstart's memory out")
@@ -29,6 +33,14 @@ def main() -> int:
         parser.error("--repeats and --steps must be at least 1.")
     with tempfile.TemporaryDirectory(prefix="nbgen-bench-", ignore_cleanup_errors=True) as store:
         os.environ.update(NBGEN_STORE=store, NBGEN_PROGRESS="none", HF_HUB_OFFLINE="1")
+        if options.what == "browser":
+            from . import browser
+
+            try:
+                print(browser.table(options.only))
+            except browser.BrowserError as error:
+                parser.error(str(error))
+            return 0
         if options.paces:
             from .walks import pace_table
 

@@ -1,0 +1,219 @@
+// The page's half of a laboratory: hung over the still picture that the notebook keeps, drawn frame by frame.
+import { onTheme } from "./plane.js";
+
+const LIVE = "nbgen-live";
+
+// The output that holds the laboratory's still picture: its element in the page, or null while there is none.
+function outputOf(model) {
+  const cells = model.widget_manager.context?.model?.cells;
+  if (!cells) return null;
+  const context = model.widget_manager.context;
+  const panels = [...document.querySelectorAll(".jp-NotebookPanel")];
+  const panel = panels.length > 1 ? panels.find((one) => shows(one, context.path)) : panels[0];
+  for (let place = cells.length - 1; panel && place >= 0; place -= 1) {
+    const outputs = cells.get(place).outputs;
+    for (let number = 0; number < (outputs?.length ?? 0); number += 1) {
+      if (outputs.get(number).metadata?.nbgen?.live !== model.get("key")) continue;
+      const cell = panel.querySelector(`.jp-CodeCell[data-windowed-list-index="${place}"]`);
+      return cell?.querySelectorAll(".jp-OutputArea-child")[number] ?? null;
+    }
+  }
+  return undefined; // there is no such output any more
+}
+
+// With several notebooks open, a panel's tab tells in its tooltip which file it shows.
+function shows(panel, path) {
+  const tab = document.getElementById(panel.getAttribute("aria-labelledby"));
+  return (tab?.title ?? "").split("\n").some((line) => line.endsWith(` ${path}`));
+}
+
+// Float32Array, Int32Array or Uint8Array by name; copied, since buffers need not start at a multiple of four.
+function unpacked(described, buffers) {
+  const kinds = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
+  return Object.fromEntries(described.map(({ name, dtype, shape }, place) => {
+    const { buffer, byteOffset, byteLength } = buffers[place];
+    const values = new kinds[dtype](buffer.slice(byteOffset, byteOffset + byteLength));
+    return [name, Object.assign(values, { shape })];
+  }));
+}
+
+// `build(host, send)` makes a laboratory's elements in `host` and returns { draw(state, arrays), dispose() }.
+// `send(name, fields, slot)` asks Python for something; of requests with equal slots only the latest counts.
+export function laboratory(build) {
+  const open = (model, host) => {
+    const view = crypto.randomUUID?.() ?? String(Math.random());
+    const say = (message, buffers) => {
+      if (model.comm_live !== false) model.send({ ...message, view }, undefined, buffers);
+    };
+    host.classList.add("nbgen-laboratory");
+    host.setAttribute("role", "group");
+    host.setAttribute("aria-label", model.get("title"));
+    const send = (name, fields = {}, slot = "") => say({ kind: "do", name, ...fields, slot });
+    const built = build(host, send);
+    const problem = host.appendChild(document.createElement("p"));
+    problem.className = "nbgen-problem";
+    problem.setAttribute("role", "alert");
+    problem.hidden = true;
+
+    let last = null;
+    let asked = false;
+    const draw = () => {
+      asked = false;
+      if (!last) return;
+      if (problem.textContent !== last.state.problem) problem.textContent = last.state.problem;
+      problem.hidden = !last.state.problem;
+      built.draw(last.state, last.arrays);
+      host.dataset.frame = last.number;
+      if (!last.told) say({ kind: "drawn", number: last.number });
+      last.told = true;
+    };
+    const soon = () => {
+      if (!asked) requestAnimationFrame(draw);
+      asked = true;
+    };
+    const received = (message, buffers) => {
+      if (message.kind !== "frame") return;
+      last = { ...message, arrays: unpacked(message.arrays, buffers) };
+      soon();
+    };
+    model.on("msg:custom", received);
+    const stopTheme = onTheme(soon);
+    const watcher = new IntersectionObserver((entries) => {
+      say({ kind: "visible", visible: entries.at(-1).isIntersecting });
+    });
+    watcher.observe(host);
+    host.redraw = soon;
+    return () => {
+      watcher.disconnect();
+      stopTheme();
+      model.off("msg:custom", received);
+      say({ kind: "visible", visible: false });
+      built.dispose?.();
+    };
+  };
+
+  return {
+    // In a page of JupyterLab's kind the widget is never displayed: it lies over the picture that is.
+    initialize({ model }) {
+      if (!model.widget_manager.context?.model?.cells) return undefined;
+      const host = document.createElement("div");
+      let close = null;
+      let still = null;
+      let seen = false;
+      const look = () => {
+        const output = outputOf(model);
+        if (output === undefined && seen) return gone();
+        if (!output || host.parentElement === output) return undefined;
+        still?.classList.remove(LIVE);
+        still = output;
+        seen = true;
+        output.classList.add(LIVE);
+        output.append(host);
+        close ??= open(model, host);
+        return undefined;
+      };
+      const gone = () => {
+        clearInterval(timer);
+        close?.();
+        close = null;
+        host.remove();
+        still?.classList.remove(LIVE);
+      };
+      // Again and again: a cell that is scrolled far away leaves the page and comes back, and cells are cleared.
+      const timer = setInterval(look, 200);
+      look();
+      model.on("comm_live_update", gone); // the kernel went away
+      return gone;
+    },
+    // Everywhere else it is a widget like any other.
+    render({ model, el }) {
+      if (model.widget_manager.context?.model?.cells) return undefined;
+      return open(model, el);
+    },
+  };
+}
+
+// Small makers of elements, so that a laboratory's script reads as a list of what is there.
+
+export function element(parent, tag, { text, ...attributes } = {}) {
+  const made = parent.appendChild(document.createElement(tag));
+  if (text !== undefined) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+export function button(parent, text, press, title = "") {
+  const made = element(parent, "button", { type: "button", text, title });
+  made.addEventListener("click", press);
+  return made;
+}
+
+// A labelled slider with its value beside it; `change(value)` is called while it is dragged.
+export function slider(parent, label, { min, max, step, show = String }, change) {
+  const row = element(parent, "label", { class: "nbgen-slider" });
+  element(row, "span", { text: label });
+  const input = element(row, "input", { type: "range", min, max, step });
+  const value = element(row, "output");
+  let held = 0;
+  input.addEventListener("input", () => {
+    held = performance.now();
+    value.textContent = show(Number(input.value));
+    change(Number(input.value));
+  });
+  return {
+    row,
+    input,
+    // Python's answer to an earlier position must not pull the handle away from the hand that holds it.
+    set(number) {
+      if (performance.now() - held < 400) return;
+      input.value = number;
+      value.textContent = show(number);
+    },
+  };
+}
+
+// A labelled menu; options are strings or [value, text].
+export function menu(parent, label, options, change) {
+  const row = element(parent, "label", { class: "nbgen-menu" });
+  element(row, "span", { text: label });
+  const select = element(row, "select");
+  const fill = (list) => {
+    const wanted = JSON.stringify(list);
+    if (select.dataset.options === wanted) return;
+    select.dataset.options = wanted;
+    select.replaceChildren();
+    for (const option of list) {
+      const [value, text] = Array.isArray(option) ? option : [option, option];
+      element(select, "option", { value, text });
+    }
+  };
+  fill(options);
+  select.addEventListener("change", () => change(select.value));
+  return { row, select, fill, set: (value) => (select.value = value) };
+}
+
+// Tabs that arrow keys walk through; `change(value)` is called with the chosen one.
+export function tabs(parent, label, options, change) {
+  const list = element(parent, "div", { class: "nbgen-tabs", role: "tablist", "aria-label": label });
+  const made = options.map(([value, text]) => {
+    const tab = element(list, "button", { type: "button", role: "tab", text });
+    tab.addEventListener("click", () => change(value));
+    return [value, tab];
+  });
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const here = made.findIndex(([, tab]) => tab === document.activeElement);
+    const [value, tab] = made[(here + step + made.length) % made.length];
+    event.preventDefault();
+    event.stopPropagation();
+    tab.focus();
+    change(value);
+  });
+  return (chosen) => {
+    for (const [value, tab] of made) {
+      tab.setAttribute("aria-selected", String(value === chosen));
+      tab.tabIndex = value === chosen ? 0 : -1;
+    }
+  };
+}
