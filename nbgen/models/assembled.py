@@ -16,6 +16,7 @@ from ..sampling import BY_NAME
 from .base import check_size
 from .driven import DrivenModel
 from .fingerprint import of_tensors
+from .latents import OVERFLOWED, decode, encode
 from .reading import Reader, texts, unread
 from .vocabulary import Vocabulary
 from .words import conditioning
@@ -53,6 +54,7 @@ class AssembledModel(DrivenModel):
         self._dtype = self.denoiser.dtype
         self.vocabulary = vocabulary
         self._given_defaults = dict(defaults or {})
+        self._overflowed = False
         self.trained = dict(pipe.scheduler.config)
         self._scale = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
         super().__init__(ref or self._checksum(), self.denoiser.device, rows=rows)
@@ -153,29 +155,19 @@ class AssembledModel(DrivenModel):
         return torch.stack([each.tensors[key] for each in conditionings]).to(self.device, self._dtype)
 
     def decode(self, latents: Tensor) -> np.ndarray:
-        vae = self._pipe.vae
-        with torch.no_grad():
-            decoded = vae.decode(self._unscaled(latents).to(vae.device, vae.dtype), return_dict=False)[0]
-        # Rounded as diffusers' VaeImageProcessor does, so that the same latents are the same bytes.
-        pixels = (decoded.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
-        return (pixels * 255).round().astype(np.uint8)
+        pixels, overflowed = decode(self._pipe.vae, latents)
+        self._overflowed = any(overflowed)
+        return pixels
+
+    def remarks(self) -> tuple[str, ...]:
+        return (OVERFLOWED,) if self._overflowed else ()
 
     def encode_image(self, pixels: np.ndarray) -> Tensor:
         """Latents (n, channels, h, w) on the CPU, in the model's own scaling, of uint8 (n, height, width, 3).
 
         They are the means of the autoencoder's posterior, so the same picture gives the same latents.
         """
-        vae = self._pipe.vae
-        values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        with torch.no_grad():
-            posterior = vae.encode(values.to(vae.device, vae.dtype)).latent_dist
-        return (posterior.mode().float().cpu() - self._shift()) * vae.config.scaling_factor
-
-    def _unscaled(self, latents: Tensor) -> Tensor:
-        return latents / self._pipe.vae.config.scaling_factor + self._shift()
-
-    def _shift(self) -> float:
-        return getattr(self._pipe.vae.config, "shift_factor", None) or 0.0
+        return encode(self._pipe.vae, pixels)
 
     def features(self, pixels: np.ndarray) -> np.ndarray:
         """The latents of the model's own autoencoder, which tell apart what the model itself tells apart."""
