@@ -10,9 +10,10 @@ from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from .errors import RecipeError
+from .errors import RecipeError, brief
 from .metadata import RECIPE
 from .png import read_head
+from .quantities import as_age
 from .recipe import Mix, Recipe
 from .shelf import NewerStoreError, Shelf
 from .show.words import printable
@@ -23,8 +24,8 @@ FORMAT = 1
 PATIENCE = 1.0
 """Seconds to wait for another process that writes the index, before doing without it."""
 
-When = datetime | date | timedelta
-"""A point in time (local where it names no zone), or how long ago."""
+When = datetime | date | timedelta | str
+"""A point in time (local where it names no zone), or how long ago, also written ("90d")."""
 
 _KEY = re.compile(r"[0-9a-f]{64}\.png")
 
@@ -178,6 +179,8 @@ def _pattern(word: str) -> str:
 
 def moment(when: When) -> datetime:
     """A point in time with its zone. Raises RecipeError for what is none."""
+    if isinstance(when, str):
+        when = as_age(when)
     try:
         if isinstance(when, timedelta):
             return datetime.now().astimezone() - when
@@ -187,4 +190,6 @@ def moment(when: When) -> datetime:
             return datetime(when.year, when.month, when.day).astimezone()
     except (OverflowError, ValueError, OSError):
         raise RecipeError(f"{when!r} is beyond the times that a computer counts.") from None
-    raise RecipeError(f"a time is a datetime, a date or a timedelta (how long ago), not {when!r:.60}.")
+    raise RecipeError(
+        f'a time is a datetime, a date, a timedelta (how long ago) or written like "90d", not {brief(when)}.'
+    )

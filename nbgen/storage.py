@@ -169,10 +169,12 @@ class Store:
         """Remove pictures without a star: all older than a time, then the oldest until `max_bytes` are left.
 
         Input pictures go once no picture names them. Returns the (files, bytes) that were removed. Raises
-        PictureFileError for a store that a newer nbgen has written.
+        PictureFileError for a store that a newer nbgen has written, or that is no folder.
         """
         self.flush()
         before = None if older_than is None else moment(older_than).timestamp()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise PictureFileError(f"there is no store to prune: {self.folder.name!r} is a file.")
         try:
             self._shelf.check_version()
         except NewerStoreError as error:

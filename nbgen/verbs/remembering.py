@@ -1,14 +1,45 @@
-"""What was made before, found again in the store."""
+"""What was made before: found again in the store, and let go where it takes too much room."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from ..errors import RecipeError
-from ..picture import Pictures
+from ..errors import RecipeError, brief
+from ..index import When, moment
+from ..picture import Picture, Pictures
+from ..quantities import as_bytes, counted, in_bytes
 from ..recipe import ModelRef
 from ..sampling import find_sampler
-from ..storage import When, default_store
+from ..storage import default_store
+
+
+class History(Pictures):
+    """Stored pictures, newest first, and what the whole store takes: `files` and `bytes`. Slices are Pictures."""
+
+    def __init__(self, pictures: Iterable[Picture], files: int, size: int) -> None:
+        super().__init__(pictures)
+        self.files, self.bytes = files, size
+
+    def __repr__(self) -> str:
+        found = super().__repr__().removeprefix("Pictures(").removesuffix(")")
+        return f"History({found}; the store holds {counted(self.files, 'file')}, {in_bytes(self.bytes)})"
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What `prune` has removed (`files`, `bytes`) and what the store still holds (`files_left`, `bytes_left`)."""
+
+    files: int
+    bytes: int
+    files_left: int
+    bytes_left: int
+
+    def __repr__(self) -> str:
+        freed = f"{counted(self.files, 'file')}, {in_bytes(self.bytes)}"
+        return f"Pruned({freed}; {counted(self.files_left, 'file')}, {in_bytes(self.bytes_left)} left)"
 
 
 def history(
@@ -19,12 +50,15 @@ def history(
     since: When | None = None,
     starred: bool | None = None,
     limit: int = 100,
-) -> Pictures:
+) -> History:
     """What the store holds, newest first: pictures whose prompt has all words of `text`.
 
     A word finds every word that begins with it. `model` is a Model or its name, `sampler` any name of a
-    sampler; `since` a datetime, a date, or a timedelta (how long ago); `starred=True` takes pictures with a
-    star only. At most `limit` pictures. Raises RecipeError and SamplerError for what makes no sense.
+    sampler; `since` a datetime, a date, or how long ago, a timedelta or written ("2d", "6 weeks");
+    `starred=True` takes pictures with a star (`picture.star()`) only. At most `limit` pictures.
+
+    The result says how much the whole store takes; `nbgen.prune` frees some of it. Raises RecipeError and
+    SamplerError for what makes no sense.
     """
     if not isinstance(text, str):
         raise RecipeError(f"history looks for words, not for {text!r:.60}.")
@@ -42,4 +76,28 @@ def history(
         starred=starred,
         limit=limit,
     )
-    return Pictures(found)
+    return History(found, *default_store().size())
+
+
+def prune(*, older_than: When | None = None, max_size: int | str | None = None) -> Pruned:
+    """Remove stored pictures to free room on the disk, and say what went. Pictures with a star always stay.
+
+    older_than: pictures made before this go: how long ago ("90d", "6 weeks", a timedelta), a date, a datetime
+    max_size: then the oldest go until the store takes at most this: bytes, or written ("500 MB", "2 GB")
+
+    Input pictures go once no stored picture names them. A picture whose file is gone can be made again from
+    its recipe. Raises RecipeError where nothing says what may go, and PictureFileError for a store that a newer
+    nbgen has written.
+
+        nbgen.prune(older_than="90d", max_size="2 GB")
+    """
+    if older_than is None and max_size is None:
+        raise RecipeError(
+            'say what may go, as in nbgen.prune(older_than="90d") or nbgen.prune(max_size="2 GB").'
+        )
+    if older_than is not None and moment(older_than) > datetime.now().astimezone():
+        raise RecipeError(f"{brief(older_than)} is still to come: every picture is older than that.")
+    most = None if max_size is None else as_bytes("max_size", max_size)
+    store = default_store()
+    removed = store.prune(max_bytes=most, older_than=older_than)
+    return Pruned(*removed, *store.size())

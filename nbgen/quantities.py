@@ -1,0 +1,74 @@
+"""What people write for an age and for an amount of data: "90d", "2 GB", and the same in words."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from .errors import RecipeError, brief
+
+_UNITS = {
+    **dict.fromkeys(("min", "minute", "minutes"), timedelta(minutes=1)),
+    **dict.fromkeys(("h", "hour", "hours"), timedelta(hours=1)),
+    **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
+    **dict.fromkeys(("w", "week", "weeks"), timedelta(weeks=1)),
+    **dict.fromkeys(("month", "months"), timedelta(days=30)),
+    **dict.fromkeys(("y", "year", "years"), timedelta(days=365)),
+}
+_MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+_QUANTITY = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)\s*")
+
+
+def as_age(text: str) -> timedelta:
+    """How long ago: a number and a unit. RecipeError for anything else.
+
+    >>> as_age("90d"), as_age("1.5 hours")
+    (datetime.timedelta(days=90), datetime.timedelta(seconds=5400))
+    """
+    match = _QUANTITY.fullmatch(text)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise RecipeError(
+            f'an age is written like "12h", "90d", "6 weeks" or "1 year", or is a timedelta, not {brief(text)}.'
+        )
+    try:
+        return float(match[1]) * unit
+    except OverflowError:
+        raise RecipeError(f"{brief(text)} is longer ago than a computer counts.") from None
+
+
+def as_bytes(name: str, value: Any) -> int:
+    """A number of bytes: a whole number, or text with a unit (GB is 10⁹ bytes, GiB 2³⁰). RecipeError elsewhere.
+
+    >>> as_bytes("max_size", "2 GB"), as_bytes("max_size", "1.5 MiB"), as_bytes("max_size", 4096)
+    (2000000000, 1572864, 4096)
+    """
+    if isinstance(value, str):
+        match = _QUANTITY.fullmatch(value)
+        unit = match[2].lower().removesuffix("b") if match else ""
+        multiple = {**_MULTIPLES, **_BINARY}.get(unit)
+        if match is not None and multiple is not None and (match[2] or "." not in match[1]):
+            return int(float(match[1]) * multiple)
+    elif not isinstance(value, bool) and hasattr(value, "__index__") and value.__index__() >= 0:
+        return int(value.__index__())
+    raise RecipeError(f'{name} is a number of bytes, or written like "500 MB" or "2 GB", not {brief(value)}.')
+
+
+def in_bytes(count: int) -> str:
+    """An amount of data in few words, in powers of ten as disks are sold.
+
+    >>> in_bytes(999), in_bytes(48_240_000), in_bytes(3 * 10**12)
+    ('999 bytes', '48.2 MB', '3,000.0 GB')
+    """
+    if count < 1000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    unit, size = next((each for each in (("kB", 1e3), ("MB", 1e6)) if count < each[1] * 999.95), ("GB", 1e9))
+    return f"{count / size:,.1f} {unit}"
+
+
+def counted(count: int, thing: str) -> str:
+    """A number and what is counted, in the right number: "1 file", "2,000 files"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
