@@ -16,6 +16,7 @@ from ..errors import ModelError, did_you_mean
 from ..recipe import ModelRef
 from .base import Model, alive
 from .catalogue import EMBEDDED, embedded_folder
+from .families import DRIVEN, family_of
 from .fingerprint import of_folder
 from .gan import Generator
 from .parts import read_folder
@@ -137,21 +138,18 @@ def _from_pipeline(pipe: Any, rows: int | None) -> Model:
     known = getattr(pipe, _KEPT_ON, None)
     if isinstance(known, Model):
         return known
-    missing = [
-        part
-        for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-        if getattr(pipe, part, None) is None
-    ]
+    family = family_of(pipe) or DRIVEN["StableDiffusionPipeline"]
+    missing = [part for part in family.parts if getattr(pipe, part, None) is None]
     if missing:
         raise ModelError(
             "nbgen.load takes a name, a folder or a diffusers pipeline with a UNet, "
             f"not {type(pipe).__name__} (it has no {missing[0]})."
         )
-    if getattr(pipe, "text_encoder_2", None) is not None:
+    if family.name == "sd" and getattr(pipe, "text_encoder_2", None) is not None:
         raise ModelError(
             f"this nbgen drives StableDiffusionPipeline models; {type(pipe).__name__} is of another family."
         )
-    model = StableDiffusion(pipe, name=type(pipe).__name__, rows=rows)
+    model: Model = family.make()(pipe, name=type(pipe).__name__, rows=rows)
     with contextlib.suppress(AttributeError):  # an object without room for it is wrapped anew each time
         setattr(pipe, _KEPT_ON, model)
     return model
