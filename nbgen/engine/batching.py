@@ -21,7 +21,7 @@ from ..recipe import Recipe
 from .asks import Ask, Drivable, Step, Trajectory
 from .forwards import Forwards
 from .knee import Knee
-from .memory import free_bytes, give_back, is_out_of_memory
+from .memory import free_bytes, give_back, is_out_of_memory, without_traceback
 from .observer import Observer, RunStats
 
 TRIES = 3
@@ -143,7 +143,7 @@ class Engine:
         try:
             ask = next(trajectory)
         except Exception as error:
-            problem = _without_traceback(error)
+            problem = without_traceback(error)
         else:
             self._running.append(_Running(indices, trajectory, ask))
             return
@@ -191,7 +191,7 @@ class Engine:
             except StopIteration as stop:
                 finished.append((each, stop.value))
             except Exception as error:
-                failed.append((each, _without_traceback(error)))
+                failed.append((each, without_traceback(error)))
             else:
                 self._running.append(each)
         self.stats.ticks += 1
@@ -209,7 +209,7 @@ class Engine:
         try:
             return list(self._forwards.tick([each.ask for each in running], self._limit()))
         except Exception as error:
-            problem = _without_traceback(error)
+            problem = without_traceback(error)
         if len(running) == 1 or is_out_of_memory(problem):
             return [problem] * len(running)
         return [answer for each in running for answer in self._answers([each])]
@@ -235,7 +235,7 @@ class Engine:
                     with torch.no_grad():
                         pixels = self.model.decode(torch.stack([latent for _, _, latent in part]))
                 except Exception as error:
-                    problem = _without_traceback(error)
+                    problem = without_traceback(error)
                 else:
                     self.stats.decode += time.perf_counter() - started
                     share = (time.perf_counter() - started) / len(part)
@@ -265,10 +265,3 @@ class Engine:
             self.observer.step(Step(indices[place], *rest))
 
         return watch
-
-
-def _without_traceback(error: Exception) -> Exception:
-    """The error, no longer holding the frames (and so the tensors) it came through."""
-    error.__traceback__ = None
-    error.__context__ = None
-    return error

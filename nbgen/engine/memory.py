@@ -24,6 +24,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
+def without_traceback(error: Exception) -> Exception:
+    """The error, no longer holding the frames (and so the tensors) it came through."""
+    error.__traceback__ = None
+    error.__context__ = None
+    return error
+
+
 def give_back(device: torch.device) -> None:
     """Collects what an abandoned forward left behind. Call it after the error's traceback is gone."""
     gc.collect()
