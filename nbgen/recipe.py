@@ -19,6 +19,7 @@ from .mix import Mix
 from .values import (
     MAX_SEED,
     Options,
+    as_feather,
     as_flag,
     as_interval,
     as_options,
@@ -112,9 +113,11 @@ class Recipe:
     guidance_rescale: float = 0.0
     distilled_guidance: float | None = None
     size: tuple[int, int] | None = None
-    image: str | None = None
+    windows: tuple[int, int] | None = None
+    image: str | Mix | None = None
     strength: float | None = None
     mask: str | None = None
+    feather: int = 0
     control: Options = ()
     adapters: Options = ()
     truncation: float | None = None
@@ -247,7 +250,7 @@ def _words_or_mix(name: str, value: Any) -> str | Mix:
     if isinstance(value, Mix):
         mixed = Mix.of(*value.parts)
         if isinstance(mixed, Mix) and not isinstance(mixed.parts[0][1], str):
-            raise RecipeError(f"{name} takes a Mix of prompts, and this one holds seeds.")
+            raise RecipeError(f"{name} takes a Mix of {name}s, and this one holds seeds.")
         return mixed if isinstance(mixed, Mix) else as_text(name, mixed)
     return as_text(name, value)
 
@@ -282,9 +285,11 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "guidance_rescale": in_range(0, 1),
     "distilled_guidance": in_range(0, 1000),
     "size": as_size,
-    "image": as_text,
+    "windows": as_size,
+    "image": _words_or_mix,
     "strength": in_range(0, 1),
     "mask": as_text,
+    "feather": as_feather,
     "control": as_options,
     "adapters": as_options,
     "truncation": in_range(0, 10),

@@ -76,12 +76,19 @@ def as_steps(name: str, value: Any) -> int:
     return number
 
 
+def as_feather(name: str, value: Any) -> int:
+    number = as_whole(name, value)
+    if not 0 <= number <= 1024:
+        raise RecipeError(f"feather must be from 0 to 1024 pixels, not {brief(number)}.")
+    return number
+
+
 def as_size(name: str, value: Any) -> tuple[int, int]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise RecipeError(f"size must be (width, height) in pixels, not {brief(value)}.")
-    sides = tuple(as_whole("each side of size", side) for side in value)
+        raise RecipeError(f"{name} must be (width, height) in pixels, not {brief(value)}.")
+    sides = tuple(as_whole(f"each side of {name}", side) for side in value)
     if len(sides) != 2 or min(sides) < 1 or max(sides) > 65_536:
-        raise RecipeError(f"size must be (width, height) in pixels, not {brief(sides)}.")
+        raise RecipeError(f"{name} must be (width, height) in pixels, not {brief(sides)}.")
     return sides[0], sides[1]
 
 

@@ -18,15 +18,22 @@ def unit_noise(seed: int | Mix, shape: Sequence[int]) -> tuple[Tensor, torch.Gen
     A mixture of seeds is Σ wᵢ·nᵢ / √Σ wᵢ², which has standard deviation 1 for independent noises (Bodin et
     al., "Linear combinations of latents in generative models"). Its generator is seeded by the mixture.
     """
+    (noise,), generator = unit_noises(seed, shape, 1)
+    return noise, generator
+
+
+def unit_noises(seed: int | Mix, shape: Sequence[int], count: int) -> tuple[list[Tensor], torch.Generator]:
+    """As `unit_noise`, for several that are drawn one after the other."""
     if not isinstance(seed, Mix):
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(tuple(shape), generator=generator), generator
+        return [torch.randn(tuple(shape), generator=generator) for _ in range(count)], generator
     norm = math.sqrt(sum(weight * weight for weight, _ in seed.parts))
-    noise = sum(
-        (weight / norm) * unit_noise(part, shape)[0] for weight, part in seed.parts if isinstance(part, int)
-    )
-    assert isinstance(noise, Tensor)  # a Mix is never empty
-    return noise, torch.Generator().manual_seed(noise_seed(seed))
+    noises = [torch.zeros(tuple(shape)) for _ in range(count)]
+    for weight, part in seed.parts:
+        assert isinstance(part, int)  # the recipe has seen to that
+        for noise, drawn in zip(noises, unit_noises(part, shape, count)[0], strict=True):
+            noise += (weight / norm) * drawn
+    return noises, torch.Generator().manual_seed(noise_seed(seed))
 
 
 def noise_seed(seed: int | Mix) -> int:

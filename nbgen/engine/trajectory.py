@@ -15,8 +15,9 @@ from torch import Tensor
 from ..recipe import Recipe
 from .asks import Ask, Conditioning, Trajectory, Watch
 from .guidance import guided, in_interval
-from .noise import digest, unit_noise
+from .noise import digest
 from .schedule import Estimate, make_scheduler, seed_brownian_motion, step_keywords
+from .start import Begun, Start, calls_left_out
 
 
 class Denoising(Protocol):
@@ -26,8 +27,8 @@ class Denoising(Protocol):
     kind: str
     trained: Mapping[str, Any]
 
-    def latent_shape(self, recipe: Recipe) -> tuple[int, ...]:
-        """The shape of one picture's latent, without a batch dimension."""
+    def start(self, recipe: Recipe) -> Start:
+        """Where its path begins."""
 
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
         """What the prompt and the negative prompt condition on."""
@@ -45,37 +46,39 @@ def is_guided(recipe: Recipe) -> bool:
 
 
 def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None = None) -> Trajectory:
-    """Makes the pictures of `recipes`, which share sampler, schedule, steps and options.
+    """Makes the pictures of `recipes`, which share sampler, schedule, steps, options and their first step.
 
     Yields one Ask a denoiser call and returns the finished latents, (pictures, channels, height, width), in
     float32 whatever the model's dtype: the schedulers' arithmetic loses too much in half precision.
     """
     first = recipes[0]
     scheduler = make_scheduler(first, model.trained, model.kind, model.device, model.timing(first))
-    noises, generators = zip(
-        *(unit_noise(recipe.seed, (1, *model.latent_shape(recipe))) for recipe in recipes), strict=True
-    )
-    # init_noise_sigma is absent on flow-matching schedulers, whose paths start at unit noise.
-    x = torch.cat(noises).to(model.device) * getattr(scheduler, "init_noise_sigma", 1.0)
-    keywords = step_keywords(scheduler, first, list(generators))
+    starts = [model.start(recipe) for recipe in recipes]
+    begun = Begun(starts, model.device)
+    left_out = calls_left_out(first, model.kind, scheduler.order, len(scheduler.timesteps))
+    timesteps = scheduler.timesteps[left_out:]
+    x = begun.first(scheduler, timesteps, left_out)
+    keywords = step_keywords(scheduler, first, [start.generator for start in starts])
     if hasattr(scheduler, "noise_sampler_seed"):
         seed_brownian_motion(scheduler, [recipe.seed for recipe in recipes], x)
 
     conditions = [model.condition(recipe) for recipe in recipes]
     lineages = [digest(_start(recipe), stepping(recipe)) for recipe in recipes]
     estimate = Estimate(scheduler, "flow" if model.kind == "flow" else scheduler.config.prediction_type)
-    total = len(scheduler.timesteps)
+    total = len(timesteps)
 
-    for number, timestep in enumerate(scheduler.timesteps):
+    for number, timestep in enumerate(timesteps):
         scaled = scheduler.scale_model_input(x, timestep) if hasattr(scheduler, "scale_model_input") else x
         pairs = [
             place
             for place, recipe in enumerate(recipes)
-            if is_guided(recipe) and in_interval(recipe.guidance_interval, number, total)
+            if is_guided(recipe)
+            and in_interval(recipe.guidance_interval, left_out + number, left_out + total)
         ]
         rows = [*range(len(recipes)), *pairs]
+        seen = scaled if begun.beside is None else torch.cat([scaled, begun.beside], dim=1)
         answers = yield Ask(
-            latents=scaled[rows] if pairs else scaled,
+            latents=seen[rows] if pairs else seen,
             timesteps=timestep.expand(len(rows)),
             conditionings=[pair[0] for pair in conditions] + [conditions[place][1] for place in pairs],
             lineages=[lineages[place] for place in rows],
@@ -98,6 +101,7 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
                         conditional[place].clone(), other,
                     )  # fmt: skip
             x = scheduler.step(prediction, timestep, x, **keywords).prev_sample
+            x = begun.keep(x, scheduler, timesteps[number + 1 : number + 2])
         for place, recipe in enumerate(recipes):
             negative = (
                 (conditions[place][1].name, recipe.guidance, recipe.guidance_rescale)
@@ -115,7 +119,7 @@ def stepping(recipe: Recipe) -> tuple[Any, ...]:
 
 def _start(recipe: Recipe) -> tuple[Any, ...]:
     """The part of a recipe that its first latent is made from."""
-    return recipe.seed, recipe.size, recipe.image, recipe.strength, recipe.mask
+    return recipe.seed, recipe.size, recipe.image, recipe.strength, recipe.mask, recipe.feather
 
 
 def _guide(conditional: Tensor, unconditional: Tensor, pairs: list[int], recipes: list[Recipe]) -> Tensor:

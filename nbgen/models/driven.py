@@ -13,6 +13,8 @@ from torch import Tensor
 from ..engine.asks import Conditioning, Trajectory, Watch
 from ..engine.knee import Knee, measure
 from ..engine.memory import is_out_of_memory
+from ..engine.noise import unit_noise
+from ..engine.start import Start, calls_left_out, first_step
 from ..engine.trajectory import denoising, is_guided, stepping
 from ..errors import RecipeError
 from ..recipe import ModelRef, Recipe
@@ -70,14 +72,20 @@ class DrivenModel(Model):
         return self.latent_shape(recipe)
 
     def together(self, recipe: Recipe) -> Hashable:
-        return stepping(recipe), self.group(recipe)
+        return stepping(recipe), first_step(recipe, self.kind), recipe.image is None, self.group(recipe)
 
     def asks(self, recipe: Recipe) -> int:
         return 2 if is_guided(recipe) else 1
 
     def calls(self, recipe: Recipe) -> int:
         assert recipe.sampler is not None and recipe.steps is not None
-        return BY_NAME[recipe.sampler].calls(recipe.steps)
+        sampler = BY_NAME[recipe.sampler]
+        calls = sampler.calls(recipe.steps)
+        return calls - calls_left_out(recipe, self.kind, 2 if sampler.second_order else 1, calls)
+
+    def start(self, recipe: Recipe) -> Start:
+        """Where its path begins: noise, where a family knows nothing else."""
+        return Start(*unit_noise(recipe.seed, (1, *self.latent_shape(recipe))))
 
     def trajectory(self, recipes: Sequence[Recipe], watch: Watch | None) -> Trajectory:
         return denoising(self, recipes, watch)
