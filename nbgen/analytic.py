@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from .engine.asks import Conditioning
-from .errors import RecipeError, brief
 from .models.driven import DrivenModel
 from .recipe import ModelRef, Recipe
 
@@ -108,8 +107,7 @@ class GaussianMixture(DrivenModel):
     schedulers of diffusers do.
 
     Any other `mixture` may take the circle's place, and `trained` another schedule and prediction type
-    ("epsilon", "sample" or "v_prediction"; with kind "flow" the answer is the velocity ε - x₀). `classes` names
-    parts of the mixture, boolean (k,) each: the prompt then chooses one of them, and "" means all.
+    ("epsilon", "sample" or "v_prediction"; with kind "flow" the answer is the velocity ε - x₀).
     """
 
     family = "analytic"
@@ -124,7 +122,6 @@ class GaussianMixture(DrivenModel):
         mixture: Mixture | None = None,
         trained: Mapping[str, Any] | None = None,
         kind: str = "diffusion",
-        classes: Mapping[str, Tensor] | None = None,
     ) -> None:
         name = f"{modes} Gaussians on a circle"
         fingerprint = f"analytic-{modes}-{spread:g}-{points}"
@@ -138,11 +135,6 @@ class GaussianMixture(DrivenModel):
         self.kind = kind
         self._points = points
         self.trained = dict(TRAINED if trained is None else trained)
-        self._parts = {"": mixture} | {
-            word: mixture.part(members) for word, members in (classes or {}).items()
-        }
-        if classes:
-            self.fields = GaussianMixture.fields | {"prompt", "guidance"}
         if kind != "flow":
             self._log_sigmas = log_sigmas(self.trained).float()
 
@@ -154,16 +146,11 @@ class GaussianMixture(DrivenModel):
         return self._points, 2
 
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
-        word = recipe.prompt if isinstance(recipe.prompt, str) else ""
-        return Conditioning(word or None, {}), Conditioning(None, {})
+        nothing = Conditioning(None, {})
+        return nothing, nothing
 
     def check(self, recipe: Recipe) -> Recipe:
-        if (recipe.prompt or "") not in self._parts:
-            raise RecipeError(
-                f"the classes of this mixture are {', '.join(map(repr, self._parts))}, not {brief(recipe.prompt)}."
-            )
-        checked = super().check(recipe.replace(prompt=recipe.prompt or ""))
-        return checked.replace(prompt=checked.prompt or None)
+        return super().check(recipe.replace(prompt="")).replace(prompt=None)
 
     def forward(
         self,
@@ -173,13 +160,8 @@ class GaussianMixture(DrivenModel):
         conditionings: Sequence[Conditioning],
     ) -> Tensor:
         alpha, sigma = (level.view(-1, 1) for level in self.levels(timesteps))
-        names = [conditioning.name or "" for conditioning in conditionings]
-        answers = torch.empty_like(latents)
-        for name in set(names):
-            rows = torch.tensor([place for place, each in enumerate(names) if each == name])
-            mixture = self._parts[str(name)]
-            answers[rows] = self._answer(mixture, latents[rows], alpha[rows], sigma[rows])
-        return answers
+        kind = "flow" if self.kind == "flow" else self.trained["prediction_type"]
+        return predicted(self.mixture, kind, latents, alpha, sigma)
 
     def levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """α and σ at these timesteps."""
@@ -189,10 +171,6 @@ class GaussianMixture(DrivenModel):
         ratio = self._sigma(timesteps)
         alpha = (1 + ratio * ratio).rsqrt()
         return alpha, (1 + ratio.reciprocal() ** 2).rsqrt()
-
-    def _answer(self, mixture: Mixture, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        kind = "flow" if self.kind == "flow" else self.trained["prediction_type"]
-        return predicted(mixture, kind, x, alpha, sigma)
 
     def decode(self, latents: Tensor) -> np.ndarray:
         """The points as a picture, dark on white, over the square from -1.5 to 1.5."""
@@ -222,12 +200,15 @@ def predicted(mixture: Mixture, kind: str, x: Tensor, alpha: float | Tensor, sig
 
 
 def log_sigmas(trained: Mapping[str, Any]) -> Tensor:
-    """log σ/α at each timestep of training, float64; infinite at the last one of a zero-SNR schedule."""
+    """log σ/α at each timestep of training, float64.
+
+    The last one of a zero-SNR schedule, infinite by right, is that of a ᾱ of 2⁻²⁴, as diffusers' Euler has it.
+    """
     from diffusers import DDIMScheduler
 
     known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
     scheduler: Any = DDIMScheduler(**{name: trained[name] for name in known if name in trained})
-    alphas = scheduler.alphas_cumprod.double()
+    alphas = scheduler.alphas_cumprod.double().clamp(min=2**-24)
     return ((1 - alphas) / alphas).sqrt().log()
 
 
