@@ -50,7 +50,8 @@ def scheduler_config(recipe: Recipe, trained: Mapping[str, Any], kind: str) -> t
     config = {name: trained[name] for name in (*_TRAINED, *said) if trained.get(name) is not None}
     if kind == "flow":
         # One number under two names: schedulers made for flow matching call it `shift`, the others `flow_shift`.
-        shift = trained.get("shift", trained.get("flow_shift"))
+        named = [name for name in ("flow_shift", "shift") if trained.get(name) is not None]
+        shift = next((trained[name] for name in named if name not in unsaid), None)
         config |= {"shift": shift, "flow_shift": shift} if shift is not None else {}
     config |= ALWAYS | scheduler_options(sampler, recipe.schedule, dict(recipe.options), kind)
     return scheduler, taken_by(scheduler, config)
