@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from ..errors import RecipeError
 from ..names import check_fields
 from ..picture import Cost, Picture
 from ..recipe import MAX_TEXT, ModelRef, Recipe
+from .residence import Residence, is_weightless
 from .vocabulary import Vocabulary
 
 MOST_WORDS = MAX_TEXT // 8
@@ -48,6 +49,9 @@ class Model:
     fields: frozenset[str] = COMMON_FIELDS
     vocabulary: Vocabulary | None = None
 
+    residence: Residence | None = None
+    """Where the weights are, if they can be let go and read again."""
+
     def __init__(self, ref: ModelRef, device: torch.device, *, rows: int | None = None) -> None:
         self._ref = ref
         self._settled = 0
@@ -56,6 +60,16 @@ class Model:
         self._knee: Knee | None = None
         self.last_stats = RunStats()
         alive.add(self)
+
+    def live_in(self, residence: Residence) -> None:
+        """The weights are in `residence`, which may let them go."""
+        self.residence, self.device = residence, residence.device
+
+    def ready(self) -> Self:
+        """This model, its weights in memory; unless inside `weightless`, where nothing needs them."""
+        if self.residence is not None and not is_weightless():
+            self.residence.ready()
+        return self
 
     @property
     def ref(self) -> ModelRef:
@@ -88,7 +102,10 @@ class Model:
             raise RecipeError(" ".join(problems))
         given = {name: value for name, value in fields.items() if value is not None}
         check_length(given)
-        return self.check(Recipe(**{**self.defaults, **given, "model": self.ref}))
+        defaults = dict(self.defaults)
+        if given.get("sampler") not in (None, defaults.get("sampler")):
+            defaults.pop("schedule", None)  # it was the default sampler's
+        return self.check(Recipe(**{**defaults, **given, "model": self.ref}))
 
     def check(self, recipe: Recipe) -> Recipe:
         """The recipe in this model's canonical form, or RecipeError. Families add their own checks."""
@@ -110,6 +127,10 @@ class Model:
         """What came up while this model made its last pictures, a sentence each."""
         return ()
 
+    def reading(self, prompt: str) -> str:
+        """What the model makes of a prompt, in words for whoever is typing it; empty where there is nothing to say."""
+        return ""
+
     def run(
         self,
         recipes: Sequence[Recipe],
@@ -126,14 +147,9 @@ class Model:
         A recipe that fails is told to `observer.failed` and the others go on. Where the model's weights are
         not those of a recipe, RecipeError is raised before any work.
         """
-        ref = self.ref
-        for recipe in recipes:
-            if recipe.model is None or recipe.model.fingerprint != ref.fingerprint:
-                made_for = recipe.model.name if recipe.model else "no model"
-                raise RecipeError(
-                    f"this recipe is for {made_for!r} with other weights than {ref.name!r} has now."
-                )
+        self.check_weights(recipes)
         watcher = observer or Observer()
+        self.ready()
         rows = self.rows
         engine = Engine(
             cast(Drivable, self), recipes, watcher, rows=rows, exact=exact, tick_seconds=tick_seconds,
@@ -151,6 +167,16 @@ class Model:
             picture = Picture(made.pixels, recipe, cost, notes=(*self.notes(recipe), *self.remarks()))
             watcher.picture(made.index, picture)
             yield made.index, picture
+
+    def check_weights(self, recipes: Sequence[Recipe]) -> None:
+        """RecipeError unless all these recipes are for the weights as they are now."""
+        ref = self.ref
+        for recipe in recipes:
+            if recipe.model is None or recipe.model.fingerprint != ref.fingerprint:
+                made_for = recipe.model.name if recipe.model else "no model"
+                raise RecipeError(
+                    f"this recipe is for {made_for!r} with other weights than {ref.name!r} has now."
+                )
 
     def features(self, pixels: np.ndarray) -> np.ndarray:
         """What distances between pictures are taken on: uint8 (n, height, width, 3) to float32 (n, features).

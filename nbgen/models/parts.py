@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..errors import ModelError, did_you_mean
+from .residence import shell_of
 
 PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 _LIBRARIES = ("diffusers", "transformers")
@@ -54,6 +55,9 @@ def _part(
             f"{library} has no class {class_name!r}, which this model's {part} needs: upgrade {library}."
         )
     weighed = isinstance(kind, type) and issubclass(kind, torch.nn.Module)
+    shell = shell_of(kind, folder / part, dtype) if weighed else None
+    if shell is not None:
+        return shell
     kind_of = "torch_dtype" if library == "diffusers" else "dtype"
     options: dict[str, Any] = {kind_of: dtype, "use_safetensors": True} if weighed else {}
     try:

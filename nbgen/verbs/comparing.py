@@ -16,6 +16,7 @@ from ..jobs import Job
 from ..layout import Layout
 from ..models.base import Model
 from ..models.loading import find
+from ..models.residence import weightless
 from ..picture import Picture
 from ..recipe import FIELDS, Mix, ModelRef, Recipe
 from .auditing import audit
@@ -140,7 +141,9 @@ def _prepare(
             )
     given, base = _given(start, fields)
     choices = _model_choices(axes, given)
-    chosen = {id(choice): as_model(choice) for choice in choices}
+    # Several models may not fit into memory together: their cells are checked before their weights are read.
+    with weightless() if len(choices) > 1 else contextlib.nullcontext():
+        chosen = {id(choice): as_model(choice) for choice in choices}
     default = next(iter(chosen.values())) if chosen else _default_model(start)
     models = list(chosen.values()) or [default]
     known = frozenset().union(*(model.fields for model in models)) | _ARGUMENTS

@@ -182,6 +182,7 @@ def convergence(
     latents: dict[int, Tensor] = {}  # beside the job, which keeps pictures only
 
     def work(job: Job) -> None:
+        chosen.ready()
         for made in Engine(
             chosen, recipes, job, rows=chosen.rows, knee=None if chosen.rows else chosen.knee(recipes)
         ).run():

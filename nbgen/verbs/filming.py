@@ -62,6 +62,7 @@ def filmstrip(
 
     def work(job: Job) -> None:
         watching.job = job
+        chosen.ready()
         for made in Engine(chosen, [recipe], watching).run():
             if isinstance(made, Failed):
                 raise made.error

@@ -229,6 +229,7 @@ def _as_the_model_sees(model: Model, ones: Sequence[Pixels], others: Sequence[Pi
 
     def work(job: Job) -> None:
         names = list(distinct)
+        model.ready()
         for begin in range(0, len(names), _ENCODED):
             part = names[begin : begin + _ENCODED]
             features.update(

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from ..engine.asks import Step
+from ..engine.memory import without_traceback
 from ..engine.observer import Observer, RunStats
 from ..errors import JobStopped
 from ..jobs import Job, submit
@@ -19,6 +20,7 @@ from ..models.preview import LinearPreview
 from ..picture import Picture
 from ..recipe import Recipe
 from ..storage import default_store
+from .turns import make_room
 from .watching import tick_seconds
 
 
@@ -114,7 +116,11 @@ def start_each(
     exact: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
-    """As `start`, for several models one after the other; `groups` say which recipes are whose, by place."""
+    """As `start`, for several models one after the other; `groups` say which recipes are whose, by place.
+
+    Where memory asks for it, the models that have had their turn let go of their weights. One that cannot be
+    read fails in its own places.
+    """
     making = _Making(recipes, fresh, store, exact, tick_seconds())
     conductor = _Conductor()
 
@@ -124,12 +130,22 @@ def start_each(
         for number, (model, places) in enumerate(groups):
             if job.stopping():
                 break
+            if making.lacks(places):
+                # Those whose turn was longest ago first, and those still to come last.
+                waiting = [*groups[:number], *reversed(groups[number + 1 :])]
+                make_room(model, [other for other, _ in waiting])
             # Each on its model's own thread; this one only waits, so two such jobs never wait for each other.
             part = submit(
                 model, partial(_on_its_thread, making, job, model, places, before, sum(left[number + 1 :]))
             )
             part.wait()
-            part.result()
+            try:
+                part.result()
+            except Exception as error:
+                if len(groups) == 1:
+                    raise
+                for place in set(places) - set(job.finished):
+                    job.failed(place, without_traceback(error))
             before = job.calls[0]
 
     return submit(
@@ -157,6 +173,11 @@ class _Making:
     exact: bool
     tick: float | None
     """The longest a tick should take, None where nobody watches."""
+
+    def lacks(self, chosen: Sequence[int]) -> bool:
+        """Whether any of these is still to be made."""
+        keys = {self.recipes[index].key for index in chosen}
+        return self.fresh or not self.store or default_store().has(keys, exact=self.exact) != keys
 
     def make(self, job: Job, model: Model, chosen: Sequence[int], before: int, after: int) -> None:
         """The recipes at the places `chosen`; other models make `before` and `after` calls in this job."""
