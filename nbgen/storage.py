@@ -17,12 +17,13 @@ from typing import Any
 
 from PIL import Image
 
+from .blobs import Blobs
 from .errors import NbgenError, PictureFileError, RecipeError, StoreWarning
-from .files import default_folder, write_atomically
+from .files import default_folder
 from .index import Index, When, moment
 from .metadata import RECIPE, read_cost
-from .picture import Cost, Picture, as_image, png_bytes
-from .pixels import content_hash, open_image, to_rgb
+from .picture import Cost, Picture, as_image
+from .pixels import open_image
 from .png import read_head
 from .pruning import files_in, prune
 from .recipe import Recipe
@@ -43,7 +44,7 @@ class Store:
         self._shelf = Shelf(self.folder)
         self._index = Index(self._shelf)
         self._writer: Writer[Picture] = Writer()
-        self._blobs: dict[str, Image.Image] = {}
+        self._blobs = Blobs(self._shelf)
         self._warned = False
 
     def get(self, key: str, exact: bool = False) -> Picture | None:
@@ -73,7 +74,7 @@ class Store:
 
         A picture that was made exactly is not replaced by one that was not.
         """
-        if picture.recipe is None or not self._prepared():
+        if picture.recipe is None or not self._keep_blobs(picture.recipe.to_json()):
             return picture
         if not picture.cost.exact and self.get(picture.key, exact=True) is not None:
             return picture
@@ -85,32 +86,28 @@ class Store:
 
     def put_blob(self, image: Any) -> str:
         """Keep an input picture (anything that stands for one); returns the hash that recipes name it by."""
-        pixels = as_image(image)
-        digest = content_hash(pixels)
-        path = self._shelf.place("blobs", digest)
-        if digest in self._blobs or self._shelf.content(path) is not None:
-            return digest
-        if self._prepared():
-            try:
-                # At once, not on the writer's thread: no picture may be there without the blob that it names.
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, png_bytes(pixels))
-                return digest
-            except OSError as error:
-                self._failed(error)
-        self._blobs[digest] = pixels
+        digest = self.hold_blob(image)
+        self._keep_blobs(digest)
         return digest
+
+    def hold_blob(self, image: Any) -> str:
+        """As `put_blob`, in memory; it is written together with the first picture whose recipe names it."""
+        return self._blobs.hold(as_image(image))
 
     def get_blob(self, digest: str) -> Image.Image:
         """The input picture with this hash. Raises PictureFileError where it is gone or damaged."""
-        if digest in self._blobs:
-            return self._blobs[digest].copy()
-        content = self._shelf.content(self._shelf.place("blobs", digest)) if is_key(digest) else None
-        if content is not None:
-            pixels = to_rgb(open_image(content, text=False))
-            if content_hash(pixels) == digest:
-                return pixels
-        raise PictureFileError(f"the input picture {digest[:8]}… that a recipe names is not in this store.")
+        return self._blobs.get(digest)
+
+    def _keep_blobs(self, text: str) -> bool:
+        """At once, not on the writer's thread: no picture may be there without the blobs that it names."""
+        if not self._prepared():
+            return False
+        try:
+            self._blobs.keep(text)
+        except OSError as error:
+            self._failed(error)
+            return False
+        return True
 
     def history(
         self,

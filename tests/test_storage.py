@@ -209,7 +209,7 @@ def unwritable(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
         monkeypatch.setattr("nbgen.writer.write_atomically", full)
-        monkeypatch.setattr("nbgen.storage.write_atomically", full)
+        monkeypatch.setattr("nbgen.blobs.write_atomically", full)
     return Store(folder)
 
 
