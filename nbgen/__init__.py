@@ -31,10 +31,13 @@ _HOMES = {
     "list_models": "models.catalogue",
     "list_samplers": "models.catalogue",
     "load": "models.loading",
+    "mask": "widgets.painting",
     "plan": "verbs.comparing",
     "prune": "verbs.remembering",
     "read": "picture",
+    "sketch": "widgets.painting",
     "spread": "axes",
+    "studio": "widgets.studio",
     "swap_words": "axes",
     "vary": "verbs.varying",
 }
@@ -64,10 +67,13 @@ __all__ = [
     "list_models",
     "list_samplers",
     "load",
+    "mask",
     "plan",
     "prune",
     "read",
+    "sketch",
     "spread",
+    "studio",
     "swap_words",
     "teach",
     "vary",
@@ -90,6 +96,8 @@ if TYPE_CHECKING:
     from .verbs.remembering import history, prune
     from .verbs.varying import vary
     from .verbs.walk import Walk
+    from .widgets.painting import mask, sketch
+    from .widgets.studio import studio
 
     last: Any
 

@@ -13,10 +13,9 @@ from ..engine.asks import Conditioning
 from ..engine.trajectory import is_guided
 from ..recipe import Mix, ModelRef, Recipe
 from ..sampling import BY_NAME
-from .base import check_size
-from .driven import DrivenModel
+from .attention_mixing import in_attention
 from .fingerprint import of_tensors
-from .latents import OVERFLOWED, decode, encode
+from .pictured import PICTURE_FIELDS, PicturedModel
 from .reading import Reader, texts, unread
 from .vocabulary import Vocabulary
 from .words import conditioning
@@ -24,7 +23,7 @@ from .words import conditioning
 MOST_SIDE = 4096
 
 
-class AssembledModel(DrivenModel):
+class AssembledModel(PicturedModel):
     """A latent-diffusion model made of parts that carry the names diffusers' pipelines give them.
 
     pipe: a pipeline, or the parts as an object; it is read and never changed
@@ -54,7 +53,6 @@ class AssembledModel(DrivenModel):
         self._dtype = self.denoiser.dtype
         self.vocabulary = vocabulary
         self._given_defaults = dict(defaults or {})
-        self._overflowed = False
         self.trained = dict(pipe.scheduler.config)
         self._scale = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
         super().__init__(ref or self._checksum(), self.denoiser.device, rows=rows)
@@ -110,18 +108,19 @@ class AssembledModel(DrivenModel):
             **self._given_defaults,
         }
 
-    def check(self, recipe: Recipe) -> Recipe:
-        assert recipe.size is not None
-        check_size(recipe.size, self.size_multiple(), self.size_multiple(), self.most_side())
-        return super().check(recipe)
-
     def notes(self, recipe: Recipe) -> tuple[str, ...]:
         """Unknown words, and words past the encoders' limit, which they drop with only a log line."""
         found = []
         for prompt in texts(recipe.prompt):
             found += [self.vocabulary.note(prompt) if self.vocabulary else None]
             found += [unread(prompt, self.readers())]
-        return tuple(note for note in found if note)
+        return (*(note for note in found if note), *super().notes(recipe))
+
+    def reading(self, prompt: str) -> str:
+        """How many tokens a prompt takes of those that are read, and the words a small model does not know."""
+        used, room = max((reader.count(prompt) for reader in self.readers()), key=lambda count: count[1])
+        note = self.vocabulary.note(prompt) if self.vocabulary else None
+        return f"{used} of {room} tokens" + (f". {note}" if note else "")
 
     def is_called(self, *words: str) -> bool:
         """Whether one of the words stands in the name the model came under."""
@@ -144,7 +143,17 @@ class AssembledModel(DrivenModel):
             if is_guided(recipe)
             else positive
         )
-        return _with(positive, name, tensors), _with(negative, name, tensors)
+        found = _with(positive, name, tensors), _with(negative, name, tensors)
+        if recipe.mixing is None:
+            return found
+
+        def encoded(prompt: str) -> dict[str, Tensor]:
+            return conditioning(prompt, self.encode, self._encodings).tensors
+
+        return (
+            in_attention(found[0], recipe.prompt, encoded),
+            in_attention(found[1], self.unwanted(recipe) if is_guided(recipe) else recipe.prompt, encoded),
+        )
 
     def unwanted(self, recipe: Recipe) -> str | Mix | None:
         """What the negative rows read; most families read no negative prompt as an empty one."""
@@ -153,25 +162,6 @@ class AssembledModel(DrivenModel):
     def rows_of(self, conditionings: Sequence[Conditioning], key: str) -> Tensor:
         """One of the tensors that the rows are conditioned on, (rows, …), as the denoiser takes it."""
         return torch.stack([each.tensors[key] for each in conditionings]).to(self.device, self._dtype)
-
-    def decode(self, latents: Tensor) -> np.ndarray:
-        pixels, overflowed = decode(self._pipe.vae, latents)
-        self._overflowed = any(overflowed)
-        return pixels
-
-    def remarks(self) -> tuple[str, ...]:
-        return (OVERFLOWED,) if self._overflowed else ()
-
-    def encode_image(self, pixels: np.ndarray) -> Tensor:
-        """Latents (n, channels, h, w) on the CPU, in the model's own scaling, of uint8 (n, height, width, 3).
-
-        They are the means of the autoencoder's posterior, so the same picture gives the same latents.
-        """
-        return encode(self._pipe.vae, pixels)
-
-    def features(self, pixels: np.ndarray) -> np.ndarray:
-        """The latents of the model's own autoencoder, which tell apart what the model itself tells apart."""
-        return self.encode_image(pixels).flatten(1).numpy()
 
     def _checksum(self) -> ModelRef:
         config = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+_one_at_a_time = threading.Lock()
+"""Tokenizers hold state while they read, and a panel counts words while a model's own thread encodes."""
 
 
 def texts(prompt: Any) -> list[str]:
@@ -60,18 +64,27 @@ class Reader:
 
     def cut(self, text: str) -> str:
         """The end of the text that this encoder never sees; empty where it sees all."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tokens = self.tokenizer(
-                utf8(text), add_special_tokens=False, truncation=False, verbose=False
-            ).input_ids
-        kept = self.length - self.tokenizer.num_special_tokens_to_add()
+        tokens, kept = self._all_tokens(text), self._room()
         return self.tokenizer.decode(tokens[kept:]).strip() if len(tokens) > kept else ""
 
+    def count(self, text: str) -> tuple[int, int]:
+        """How many tokens the text has, and how many of them are read."""
+        return len(self._all_tokens(text)), self._room()
+
+    def _room(self) -> int:
+        return int(self.length - self.tokenizer.num_special_tokens_to_add())
+
+    def _all_tokens(self, text: str) -> list[int]:
+        with warnings.catch_warnings(), _one_at_a_time:
+            warnings.simplefilter("ignore")
+            read = self.tokenizer(utf8(text), add_special_tokens=False, truncation=False, verbose=False)
+        return list(read.input_ids)
+
     def _tokens(self, text: str) -> Any:
-        return self.tokenizer(
-            utf8(text), padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
-        )
+        with _one_at_a_time:
+            return self.tokenizer(
+                utf8(text), padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
+            )
 
 
 def unread(prompt: str, readers: list[Reader]) -> str | None:

@@ -1,0 +1,74 @@
+"""The History tab: what the store holds, found by words, stars and collections, with the same buttons as results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from ..errors import NbgenError
+from ..picture import Picture
+from ..storage import default_store
+from ..verbs.remembering import history
+from .actions import Actions
+from .parts import Stage, Strip
+
+if TYPE_CHECKING:
+    from .studio import Studio
+
+MOST = 60
+"""Pictures shown at a time; more words find fewer."""
+
+
+class HistoryTab:
+    """A search line over a strip of what was made before."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self.pictures: Sequence[Picture] = ()
+        self._text = widgets.Text(
+            description="words", placeholder="words of the prompt", continuous_update=False
+        )
+        self._starred = widgets.Checkbox(description="starred only", indent=False)
+        self._look = widgets.Button(description="Search", icon="search")
+        self._size = widgets.Label()
+        self._stage = Stage(wide=True)
+        self._strip = Strip(title="History", empty="Nothing found.")
+        self._actions = Actions(studio, self._strip)
+        self._actions.fit(studio.model)
+        self._strip.observe(self._chosen, "chosen")
+        self._text.observe(lambda _: self.look(), "value")
+        self._starred.observe(lambda _: self.look(), "value")
+        self._look.on_click(lambda _: self.look())
+        self.box = widgets.VBox(
+            [
+                widgets.HBox([self._text, self._look, self._starred]),
+                self._size,
+                self._strip,
+                self._actions.extra,
+                self._stage,
+            ]
+        )
+
+    def look(self) -> None:
+        """Search the store anew."""
+        try:
+            self.pictures = history(
+                self._text.value, starred=True if self._starred.value else None, limit=MOST
+            )
+        except NbgenError as error:
+            self._stage.tell(error=str(error))
+            return
+        self._stage.tell()
+        self._strip.fill(self.pictures, self._actions.describe)
+        files, size = default_store().size()
+        found = "picture" if len(self.pictures) == 1 else "pictures"
+        self._size.value = (
+            f"{len(self.pictures)} {found}; the store holds {files:,} files, {size / 1e6:,.1f} MB"
+        )
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        picture = self._studio.find(change["new"])
+        if picture is not None:
+            self._stage.show(picture)
