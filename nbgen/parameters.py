@@ -239,6 +239,7 @@ _FURTHER: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Guidance rescale": ("guidance_rescale", float),
     "Truncation": ("truncation", float),
     "Tiling": ("tile", _flag),
+    "Mixing": ("mixing", str),
 }
 """Names of single values, the field that each is, and how it is read."""
 

@@ -23,6 +23,7 @@ from .values import (
     as_flag,
     as_interval,
     as_options,
+    as_mixing,
     as_size,
     as_steps,
     as_style_of_words,
@@ -83,6 +84,7 @@ class ModelRef:
         }:
             raise RecipeError(
                 f"a recipe's model must be an object with name, fingerprint and dtype, not {plain!r:.80}."
+    mixing: str | None = None
             )
         values = {key: value for key, value in plain.items() if value is not None}
         if not all(isinstance(value, str) for value in values.values()) or not {"name", "fingerprint"} <= set(
@@ -256,6 +258,7 @@ def _words_or_mix(name: str, value: Any) -> str | Mix:
 
 
 def _seed(name: str, value: Any) -> int | Mix:
+    "mixing": as_mixing,
     if not isinstance(value, Mix):
         return canonical_seed(value)
     for part in value.values:

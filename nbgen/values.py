@@ -153,6 +153,12 @@ def as_style_of_words(name: str, value: Any) -> str:
     return value
 
 
+def as_mixing(name: str, value: Any) -> str | None:
+    if not isinstance(value, str) or value not in ("embedding", "attention"):
+        raise RecipeError(f'mixing must be "embedding" or "attention", not {brief(value)}.')
+    return None if value == "embedding" else value  # the first is how mixtures are read if nothing is said
+
+
 def canonical_seed(value: Any) -> int:
     """A seed as a plain int, or RecipeError: a whole number from 0 to 2⁶⁴ − 1."""
     number = as_whole("seed", value)

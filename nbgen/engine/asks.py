@@ -24,11 +24,18 @@ class Conditioning:
     """What one row of a forward is conditioned on, without a batch dimension.
 
     `name` stands for the content: equal names mean equal tensors. It is how the engine knows identical asks
-    without comparing tensors.
+    without comparing tensors. A row may be conditioned on something else from a part of the run on, which is
+    `until` as a share of its steps.
     """
 
     name: Hashable
     tensors: dict[str, Tensor]
+    until: float = 1.0
+    then: Conditioning | None = None
+
+    def at(self, part: float) -> Conditioning:
+        """What conditions the row after `part` (0 to 1) of its steps."""
+        return self if self.then is None or part < self.until else self.then
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,12 +62,14 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
     if hasattr(scheduler, "noise_sampler_seed"):
         seed_brownian_motion(scheduler, [recipe.seed for recipe in recipes], x)
 
-    conditions = [model.condition(recipe) for recipe in recipes]
+    readings = [model.condition(recipe) for recipe in recipes]
     lineages = [digest(_start(recipe), stepping(recipe)) for recipe in recipes]
     estimate = Estimate(scheduler, "flow" if model.kind == "flow" else scheduler.config.prediction_type)
     total = len(timesteps)
 
     for number, timestep in enumerate(timesteps):
+        done = (left_out + number) / (left_out + total)
+        conditions = [(positive.at(done), negative.at(done)) for positive, negative in readings]
         scaled = scheduler.scale_model_input(x, timestep) if hasattr(scheduler, "scale_model_input") else x
         pairs = [
             place

@@ -12,6 +12,7 @@ from ..engine.asks import Conditioning
 from ..errors import ModelError
 from ..recipe import ModelRef, Recipe
 from .assembled import AssembledModel
+from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .reading import Reader
 from .vocabulary import Vocabulary
 
@@ -46,6 +47,8 @@ class StableDiffusion(AssembledModel):
             self.fields = self.fields | {"distilled_guidance"}
         super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
 
+        if can_mix(unet):
+            self.fields = self.fields | {"mixing"}
     def own_defaults(self) -> dict[str, Any]:
         side = self._pipe.unet.config.sample_size or 64
         height, width = (side, side) if isinstance(side, int) else side
@@ -69,6 +72,10 @@ class StableDiffusion(AssembledModel):
         if not self._takes_guidance:
             return (), {}
         from diffusers import StableDiffusionPipeline
+    def check(self, recipe: Recipe) -> Recipe:
+        found = super().check(recipe)
+        return found.replace(mixing=kept_mixing(found))
+
 
         assert recipe.distilled_guidance is not None
         embed: Any = StableDiffusionPipeline.get_guidance_scale_embedding
@@ -79,10 +86,11 @@ class StableDiffusion(AssembledModel):
     def forward(
         self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
     ) -> Tensor:
-        return self._pipe.unet(
-            latents.to(self._dtype), timesteps, encoder_hidden_states=self.rows_of(conditionings, "words"),
-            return_dict=False, **self.beside_words(conditionings),
-        )[0]  # fmt: skip
+        with reading_each_part(self.denoiser, conditionings, self._dtype):
+            return self.denoiser(
+                latents.to(self._dtype), timesteps, encoder_hidden_states=self.rows_of(conditionings, "words"),
+                return_dict=False, **self.beside_words(conditionings),
+            )[0]  # fmt: skip
 
     def beside_words(self, conditionings: Sequence[Conditioning]) -> dict[str, Any]:
         """Further arguments of the UNet."""

@@ -99,6 +99,11 @@ def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
     missing = [name for name in ("prompt", "steps", "guidance", "size") if getattr(recipe, name) is None]
+    if recipe.mixing is not None:
+        raise RecipeError(
+            "diffusers' pipelines mix no attention outputs: this recipe is nbgen's alone. "
+            'recipe.replace(mixing="embedding") is the same mixture read as embeddings.'
+        )
     if missing:
         raise RecipeError(
             f"this recipe leaves {', '.join(missing)} open, which nbgen fills in for a model: "

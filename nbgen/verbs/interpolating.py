@@ -74,7 +74,8 @@ def interpolate(
     prompt: what all frames show, where the stops are seeds
     along: "prompt" or "seed" keeps the other as it is at the first stop; left out, all that differs changes
     loop: lead back to the first stop, which is not shown twice; two seeds become a circle through their noises
-    method: "embedding" mixes what the text encoder made of the prompts
+    method: "embedding" mixes what the text encoder made of the prompts; "attention" has each frame read all of its
+        prompts, and mixes what it read, in the first half of the steps (arXiv 2403.17924)
     pace: "uniform" in the parameter; "perceptual" looks first where the pictures change, and spends the frames there
     easing: "in", "out", "in-out", or a function from 0…1 to 0…1: how the walk begins and ends
     distances: what the eye sees, for the pace and the measures: a function of two lists of uint8 arrays (height,
@@ -89,14 +90,11 @@ def interpolate(
         walk = nbgen.interpolate(["a cat face", "a dog face"], frames=24, seed=7, pace="perceptual")
     """
     count = _as_count("frames", frames, 2)
-    if method != "embedding":
-        more = " does not exist yet" if method == "attention" else " is not known"
-        raise RecipeError(f'method {method!r:.40}{more}: prompts are mixed by method="embedding".')
     if pace not in PACES:
         raise RecipeError(f"pace must be {' or '.join(map(repr, PACES))}, not {pace!r:.40}.")
     eased = as_easing(easing)
-    resolved, chosen = complete(stops, prompt=prompt, along=along, model=model, fields=fields)
-    way = _Way(tuple(resolved), bool(loop), chosen)
+    resolved, chosen = complete(stops, prompt=prompt, along=along, method=method, model=model, fields=fields)
+    way = _Way(tuple(resolved), bool(loop), method, chosen)
     places = even(count, way.loop, eased)
     with chosen.settled():
         recipes = way.recipes(places)  # checked here also where the pace will choose other places
@@ -120,6 +118,7 @@ def interpolate_grid(
     columns: int = 5,
     *,
     prompt: Any = None,
+    method: str = "embedding",
     model: Any = None,
     wait: bool = True,
     fresh: bool = False,
@@ -129,7 +128,8 @@ def interpolate_grid(
 ) -> Any:
     """A table of pictures between four stops at its corners: top left, top right, bottom left, bottom right.
 
-    stops: four prompts, seeds, recipes or pictures, as in `interpolate`; fields, wait, fresh, store, exact too
+    stops: four prompts, seeds, recipes or pictures, as in `interpolate`; method, fields, wait, fresh, store and
+        exact too
     rows, columns: how many pictures, two or more each
 
     Returns a Grid, or with `wait=False` its Job. Raises RecipeError before any work starts.
@@ -138,18 +138,20 @@ def interpolate_grid(
     """
     down, across = _as_count("rows", rows, 2), _as_count("columns", columns, 2)
     _as_count("rows × columns", down * across, 4)
-    resolved, chosen = complete(stops, prompt=prompt, along=None, model=model, fields=fields, least=4)
+    resolved, chosen = complete(
+        stops, prompt=prompt, along=None, method=method, model=model, fields=fields, least=4
+    )
     if len(resolved) > 4:
         raise RecipeError(
             f"a table of pictures has four corners, and {len(resolved)} stops are given: "
             "top left, top right, bottom left, bottom right."
         )
-    top, bottom = (_Way(tuple(pair), False, chosen) for pair in (resolved[:2], resolved[2:]))
+    top, bottom = (_Way(tuple(pair), False, method, chosen) for pair in (resolved[:2], resolved[2:]))
     cells = []
     with chosen.settled():
         for row, height in enumerate(even(down, False)):
             for column, place in enumerate(even(across, False)):
-                recipe = chosen.check(between(top.at(place), bottom.at(place), float(height)))
+                recipe = chosen.check(between(top.at(place), bottom.at(place), float(height), method))
                 cells.append(Cell((row, column), {}, recipe))
     _say(resolved, chosen)
     axes = tuple(
@@ -175,6 +177,7 @@ class _Way:
 
     stops: tuple[Recipe, ...]
     loop: bool
+    method: str
     model: Model
 
     def at(self, place: Fraction) -> Recipe:
@@ -184,7 +187,7 @@ class _Way:
             return stops[0].replace(seed=around(stops[0].seed, stops[1].seed, float(place)))
         along = place * (len(stops) - 1)
         number = min(int(along), len(stops) - 2)
-        return between(stops[number], stops[number + 1], float(along - number))
+        return between(stops[number], stops[number + 1], float(along - number), self.method)
 
     def recipes(self, places: Sequence[Fraction]) -> list[Recipe]:
         return [self.model.check(self.at(place)) for place in places]

@@ -17,14 +17,23 @@ from ..samplers import BY_NAME
 from .making import as_model
 
 ALONG = ("prompt", "seed", "both")
+METHODS = ("embedding", "attention")
+"""How a frame reads the prompts that it lies between."""
 NUMBERS = ("guidance", "guidance_rescale", "distilled_guidance", "truncation", "strength")
 """Fields whose values may differ between stops, and then travel evenly from one to the other."""
 
-_TRAVELLING = frozenset({"prompt", "negative", "seed", *NUMBERS})
+_TRAVELLING = frozenset({"prompt", "negative", "seed", "mixing", *NUMBERS})
 
 
 def complete(
-    stops: Any, *, prompt: Any, along: str | None, model: Any, fields: Mapping[str, Any], least: int = 2
+    stops: Any,
+    *,
+    prompt: Any,
+    along: str | None,
+    method: str,
+    model: Any,
+    fields: Mapping[str, Any],
+    least: int = 2,
 ) -> tuple[list[Recipe], Model]:
     """A complete recipe for each stop, and the model that they all are for.
 
@@ -45,11 +54,16 @@ def complete(
         )
     if along is not None and along not in ALONG:
         raise RecipeError(f'along must be "prompt", "seed" or "both", not {along!r:.40}.')
+    if method not in METHODS:
+        raise RecipeError(f"method must be {' or '.join(map(repr, METHODS))}, not {method!r:.40}.")
     recipes = {number: _recipe_of(stop, number + 1) for number, stop in enumerate(listed)}
     carried = [recipe for recipe in recipes.values() if recipe is not None]
     chosen = _model(model, carried)
+    _check_method(method, recipes, chosen)
     own = [_own_fields(stop, recipes[number]) for number, stop in enumerate(listed)]
     given = _given(prompt, fields, own, chosen)
+    if method == "attention":
+        given["mixing"] = method
     base = {"seed": 0, **session.default_fields(chosen.fields), **(_written(carried[0]) if carried else {})}
     if along in ("prompt", "seed"):
         # The other one stays as it is at the first stop, or where that one leaves it open.
@@ -67,10 +81,10 @@ def complete(
     return resolved, chosen
 
 
-def between(one: Recipe, other: Recipe, part: float) -> Recipe:
+def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") -> Recipe:
     """The recipe that lies `part` (0 to 1) of the way from one to the other; at the ends, they themselves.
 
-    Embeddings of prompts are mixed linearly. Noises go along the great circle between them, at even speed:
+    Prompts are mixed linearly, by `method`. Noises go along the great circle between them, at even speed:
     sin((1−t)φ)/sin φ and sin(tφ)/sin φ (Shoemake, "Animating rotation with quaternion curves"), with φ taken
     from the seeds' weights, so that independent noises are a right angle apart. Numbers change evenly.
     """
@@ -82,7 +96,7 @@ def between(one: Recipe, other: Recipe, part: float) -> Recipe:
     for name in ("prompt", "negative"):
         first, second = getattr(one, name), getattr(other, name)
         if first != second:
-            changes[name] = _mixed((1 - part, first or ""), (part, second or ""))
+            changes |= {name: _mixed((1 - part, first or ""), (part, second or "")), "mixing": method}
     if one.seed != other.seed:
         changes["seed"] = arc(one.seed, other.seed, part)
     for name in NUMBERS:
@@ -205,10 +219,29 @@ def _model(model: Any, carried: Sequence[Recipe]) -> Model:
     return chosen
 
 
+def _check_method(method: str, recipes: Mapping[int, Recipe | None], model: Model) -> None:
+    """Whether the model can mix so, and whether stops that are mixtures themselves were mixed so."""
+    if method == "attention" and "mixing" not in model.fields:
+        raise RecipeError(
+            f'method="attention" needs a model that reads its words by cross-attention, such as Stable Diffusion, '
+            f'and {model.ref.name!r} does not: method="embedding" works.'
+        )
+    for number, recipe in recipes.items():
+        if recipe is None or not any(isinstance(words, Mix) for words in (recipe.prompt, recipe.negative)):
+            continue
+        own = recipe.mixing or "embedding"
+        if own != method:
+            raise RecipeError(
+                f"stop {number + 1} is a mixture of prompts, mixed by {own}: give method={own!r}, or its prompt alone."
+            )
+
+
 def _given(
     prompt: Any, fields: Mapping[str, Any], own: Sequence[Mapping[str, Any]], model: Model
 ) -> dict[str, Any]:
     """What the call says for all stops alike."""
+    if "mixing" in fields:
+        raise RecipeError("how the prompts of a walk are mixed is said by method=, not by mixing=.")
     problems = check_fields(fields, model.fields | {"frames", "along", "loop", "method", "pace", "easing"})
     if problems:
         raise RecipeError(" ".join(problems))
