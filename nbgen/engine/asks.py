@@ -102,5 +102,8 @@ class Drivable(Protocol):
     ) -> Tensor:
         """One denoiser forward: a pure function of its arguments."""
 
-    def decode(self, latents: Tensor) -> np.ndarray:
-        """Finished latents, (n, …), as pixels, uint8 (n, height, width, 3)."""
+    def develop(self, recipes: Sequence[Recipe], latents: Tensor) -> np.ndarray:
+        """The finished latents of these recipes, (n, …), as pixels, uint8 (n, height, width, 3).
+
+        They have one shape, and all of them or none are seamless.
+        """

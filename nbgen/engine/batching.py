@@ -56,6 +56,9 @@ class Failed:
     error: Exception
 
 
+_NOTHING = Ask(torch.empty(0), torch.empty(0), (), ())
+
+
 @dataclass
 class _Running:
     """A trajectory under way. The lists have one entry a picture."""
@@ -118,7 +121,7 @@ class Engine:
         limit = self.knee.limit(free_bytes(self.model.device), self.tick_seconds)
         return min(limit, self._forwards.most_rows or limit)
 
-    def _admit(self) -> Iterator[Failed]:
+    def _admit(self) -> Iterator[Finished | Failed]:
         """Takes waiting recipes in reading order while their asks fit, and begins their trajectories."""
         if not self._waiting:
             return
@@ -138,10 +141,13 @@ class Engine:
         for indices in together.values():
             yield from self._begin(indices)
 
-    def _begin(self, indices: list[int]) -> Iterator[Failed]:
+    def _begin(self, indices: list[int]) -> Iterator[Finished | Failed]:
         trajectory = self.model.trajectory([self.recipes[index] for index in indices], self._watch(indices))
         try:
             ask = next(trajectory)
+        except StopIteration as stop:  # no step at all, as where an image is to keep everything
+            yield from self._finish([(_Running(indices, trajectory, _NOTHING), stop.value)])
+            return
         except Exception as error:
             problem = without_traceback(error)
         else:
@@ -225,7 +231,8 @@ class Engine:
                 self._calls_done -= item[0].calls
                 yield from self._retry([item[0].indices[item[1]]], RecipeError(OVERFLOW))
                 continue
-            by_shape.setdefault(tuple(item[2].shape), []).append(item)
+            recipe = self.recipes[item[0].indices[item[1]]]
+            by_shape.setdefault((tuple(item[2].shape), recipe.tile), []).append(item)
         for group in by_shape.values():
             size = 1 if self.exact else MOST_DECODED
             while group:
@@ -233,7 +240,10 @@ class Engine:
                 started = time.perf_counter()
                 try:
                     with torch.no_grad():
-                        pixels = self.model.decode(torch.stack([latent for _, _, latent in part]))
+                        pixels = self.model.develop(
+                            [self.recipes[each.indices[place]] for each, place, _ in part],
+                            torch.stack([latent for _, _, latent in part]),
+                        )
                 except Exception as error:
                     problem = without_traceback(error)
                 else:

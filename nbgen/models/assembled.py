@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..engine.asks import Conditioning
+from ..engine.footprint import bytes_of
 from ..engine.trajectory import is_guided
 from ..recipe import Mix, ModelRef, Recipe
 from ..sampling import BY_NAME
 from .attention_mixing import in_attention
 from .fingerprint import of_tensors
-from .pictured import PICTURE_FIELDS, PicturedModel
+from .pictured import PicturedModel
 from .reading import Reader, texts, unread
 from .vocabulary import Vocabulary
 from .words import conditioning
@@ -55,7 +56,7 @@ class AssembledModel(PicturedModel):
         self._given_defaults = dict(defaults or {})
         self.trained = dict(pipe.scheduler.config)
         self._scale = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
-        super().__init__(ref or self._checksum(), self.denoiser.device, rows=rows)
+        super().__init__(self._named(ref) if ref else self._checksum(), self.denoiser.device, rows=rows)
 
     # What a family supplies.
 
@@ -89,6 +90,14 @@ class AssembledModel(PicturedModel):
     def denoiser(self) -> Any:
         """The UNet or the transformer."""
         return getattr(self._pipe, self.denoiser_part)
+
+    @property
+    def autoencoder(self) -> Any:
+        return self._pipe.vae
+
+    def weights(self) -> int:
+        found = (getattr(self._pipe, part, None) for part in self.weighed_parts)
+        return bytes_of(part for part in found if part is not None)
 
     @property
     def ref(self) -> ModelRef:
@@ -163,13 +172,18 @@ class AssembledModel(PicturedModel):
         """One of the tensors that the rows are conditioned on, (rows, …), as the denoiser takes it."""
         return torch.stack([each.tensors[key] for each in conditionings]).to(self.device, self._dtype)
 
+    def settings(self) -> dict[str, str]:
+        """What changes pictures and is no tensor."""
+        config = self._pipe.scheduler.config
+        return {key: str(value) for key, value in config.items() if not key.startswith("_")}
+
     def _checksum(self) -> ModelRef:
-        config = {
-            key: str(value) for key, value in self._pipe.scheduler.config.items() if not key.startswith("_")
-        }
-        return ModelRef(
-            self._name, of_tensors(self._tensors(), config), str(self._dtype).removeprefix("torch.")
-        )
+        dtype = str(self._dtype).removeprefix("torch.")
+        return self._named(ModelRef(self._name, of_tensors(self._tensors(), self.settings()), dtype))
+
+    def _named(self, ref: ModelRef) -> ModelRef:
+        """With the family, where it is not the one that is meant where nothing is said."""
+        return dataclasses.replace(ref, family=None if self.family == "sd" else self.family)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         for part in self.weighed_parts:

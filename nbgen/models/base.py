@@ -186,6 +186,10 @@ class Model:
         """
         return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
 
+    def weights(self) -> int:
+        """Bytes of memory that the weights take; 0 where that is not known."""
+        return 0
+
     def knee(self, recipes: Sequence[Recipe]) -> Knee | None:
         """The throughput knee, measured once for this model; None for so little work that it would not pay."""
         return self._knee

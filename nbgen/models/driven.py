@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..engine.asks import Conditioning, Trajectory, Watch
+from ..engine.footprint import measured
 from ..engine.knee import Knee, measure
 from ..engine.memory import is_out_of_memory
 from ..engine.noise import unit_noise
@@ -41,6 +42,8 @@ class DrivenModel(Model):
 
     fields = FIELDS
     trained: Mapping[str, Any]
+    autoencoder: Any = None
+    """What decodes latents, where it is one of diffusers' autoencoders."""
 
     def __init__(self, ref: ModelRef, device: torch.device, *, rows: int | None = None) -> None:
         super().__init__(ref, device, rows=rows)
@@ -60,9 +63,13 @@ class DrivenModel(Model):
         raise NotImplementedError
 
     def decode(self, latents: Tensor) -> np.ndarray:
+        """Finished latents, (n, …), as pixels, uint8 (n, height, width, 3)."""
         raise NotImplementedError
 
     # What they share.
+
+    def develop(self, recipes: Sequence[Recipe], latents: Tensor) -> np.ndarray:
+        return self.decode(latents)
 
     def timing(self, recipe: Recipe) -> Mapping[str, Any]:
         """What the model's own pipeline tells a scheduler about when to be called, beside the number of steps."""
@@ -72,7 +79,8 @@ class DrivenModel(Model):
         return self.latent_shape(recipe)
 
     def together(self, recipe: Recipe) -> Hashable:
-        return stepping(recipe), first_step(recipe, self.kind), recipe.image is None, self.group(recipe)
+        begins = first_step(recipe, self.kind), recipe.image is None
+        return stepping(recipe), begins, self.latent_shape(recipe), self.group(recipe)
 
     def asks(self, recipe: Recipe) -> int:
         return 2 if is_guided(recipe) else 1
@@ -165,9 +173,12 @@ class DrivenModel(Model):
         return measure(seconds_for, self._bytes_a_row(seconds_for))
 
     def _bytes_a_row(self, forward: Any) -> int:
-        """Measured on a GPU; elsewhere unknown (0), and the retry of the forward is what protects."""
+        """Measured; 0 where it cannot be, and the retry of the forward is what protects."""
         if self.device.type != "cuda":
-            return 0
+            try:
+                return measured(lambda: forward(1))
+            except (RuntimeError, NotImplementedError, TypeError):  # code that was compiled may not be looked into
+                return 0
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
         forward(1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.asks import Ask, Conditioning, Trajectory, Watch
+from ..engine.footprint import bytes_of
 from ..engine.noise import digest, unit_noise
 from ..errors import ModelError, RecipeError
 from ..recipe import ModelRef, Recipe
@@ -83,9 +84,15 @@ class Generator(Model):
     ) -> Tensor:
         return self._module(latents.to(self._dtype))
 
+    def develop(self, recipes: Sequence[Recipe], latents: Tensor) -> np.ndarray:
+        return self.decode(latents)
+
     def decode(self, latents: Tensor) -> np.ndarray:
         pixels = (latents.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
         return (pixels * 255).round().astype(np.uint8)
+
+    def weights(self) -> int:
+        return bytes_of([self._module])
 
     def _picture_size(self) -> tuple[int, int]:
         try:

@@ -25,7 +25,7 @@ class Posterior(NamedTuple):
 
 def posterior(vae: Any, pixels: np.ndarray) -> Posterior:
     """The distributions of the latents of uint8 (n, height, width, 3)."""
-    values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    values = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad(), _float32(vae, _must_be_wide(vae)):
         found = vae.encode(values.to(vae.device, vae.dtype)).latent_dist
         if not bool(torch.isfinite(found.mean).all()):

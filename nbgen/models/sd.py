@@ -37,18 +37,23 @@ class StableDiffusion(AssembledModel):
         rows: int | None = None,
     ) -> None:
         unet = pipe.unet
-        if unet.config.in_channels != pipe.vae.config.latent_channels:
+        latent = pipe.vae.config.latent_channels
+        if unet.config.in_channels not in (latent, 2 * latent + 1):
             raise ModelError(
-                f"this pipeline's UNet takes {unet.config.in_channels} channels and its latents have "
-                f"{pipe.vae.config.latent_channels}: it is made for inpainting or editing, not for words alone."
+                f"this pipeline's UNet takes {unet.config.in_channels} channels and its latents have {latent}: it is "
+                f"made for editing in a way that nbgen does not drive. {latent} are driven, and the "
+                f"{2 * latent + 1} of inpainting."
             )
         self._takes_guidance = unet.config.time_cond_proj_dim is not None
         if self._takes_guidance:
             self.fields = self.fields | {"distilled_guidance"}
-        super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
-
         if can_mix(unet):
             self.fields = self.fields | {"mixing"}
+        super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
+
+    def fills(self) -> bool:
+        return bool(self._pipe.unet.config.in_channels > self._pipe.vae.config.latent_channels)
+
     def own_defaults(self) -> dict[str, Any]:
         side = self._pipe.unet.config.sample_size or 64
         height, width = (side, side) if isinstance(side, int) else side
@@ -67,15 +72,15 @@ class StableDiffusion(AssembledModel):
         """(tokens, width): the text encoder's last hidden states, padded to its full length."""
         return {"words": self.readers()[0].hidden(prompt or "")}
 
+    def check(self, recipe: Recipe) -> Recipe:
+        found = super().check(recipe)
+        return found.replace(mixing=kept_mixing(found))
+
     def inputs(self, recipe: Recipe) -> tuple[Hashable, dict[str, Tensor]]:
         """Distilled UNets (LCM) take the guidance scale as an input of its own."""
         if not self._takes_guidance:
             return (), {}
         from diffusers import StableDiffusionPipeline
-    def check(self, recipe: Recipe) -> Recipe:
-        found = super().check(recipe)
-        return found.replace(mixing=kept_mixing(found))
-
 
         assert recipe.distilled_guidance is not None
         embed: Any = StableDiffusionPipeline.get_guidance_scale_embedding

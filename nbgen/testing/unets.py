@@ -15,15 +15,16 @@ _BETAS = {
 }  # fmt: skip
 
 
-def tiny_sd_pipeline(seed: int = 0, **scheduler: Any) -> Any:
+def tiny_sd_pipeline(seed: int = 0, *, inpainting: bool = False, **scheduler: Any) -> Any:
     """A diffusers StableDiffusionPipeline with random weights: 32×32 pictures, latents 4×8×8, 16 tokens.
 
-    `scheduler` overrides the DDIM configuration (prediction_type, timestep_spacing …).
+    `scheduler` overrides the DDIM configuration (prediction_type, timestep_spacing …); with `inpainting` the UNet
+    is a dedicated one of nine channels.
     """
     with hushed():
         from diffusers import DDIMScheduler, StableDiffusionPipeline
     with seeded(seed):
-        unet, vae, tokenizer = _unet(16), autoencoder(), clip_tokenizer()
+        unet, vae, tokenizer = _unet(16, 9 if inpainting else 4), autoencoder(), clip_tokenizer()
         text = clip_encoder(tokenizer)
     pipe = StableDiffusionPipeline(
         vae=vae, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(**{**_BETAS, **scheduler}),
@@ -70,11 +71,11 @@ def tiny_sdxl(seed: int = 0, **scheduler: Any) -> StableDiffusionXL:
     return StableDiffusionXL(tiny_sdxl_pipeline(seed, **scheduler), name="tiny-sdxl", defaults=defaults)
 
 
-def _unet(words: int, **config: Any) -> Any:
+def _unet(words: int, channels: int = 4, **config: Any) -> Any:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
+        sample_size=8, in_channels=channels, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
         norm_num_groups=4, cross_attention_dim=words, attention_head_dim=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **config,

@@ -30,13 +30,12 @@ def stock_latents(
         changes["noise_sampler_seed"] = seed  # this scheduler ignores the generator
     kept = pipe.scheduler
     pipe.scheduler = getattr(diffusers, scheduler).from_config(kept.config, **changes)
-    width, height = size or (None, None)
+    sides = {} if size is None else {"width": size[0], "height": size[1]}
     try:
         with torch.no_grad():
             return pipe(
                 prompt, negative_prompt=negative, num_inference_steps=steps, guidance_scale=guidance,
-                width=width, height=height,
-                generator=torch.Generator().manual_seed(seed), output_type="latent", **more,
+                generator=torch.Generator().manual_seed(seed), output_type="latent", **sides, **more,
             ).images  # fmt: skip
     finally:
         pipe.scheduler = kept

@@ -1,0 +1,37 @@
+"""Seamless textures: convolutions that go round, so that what leaves a picture on one side enters on the other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from torch import nn
+
+
+@contextlib.contextmanager
+def going_round(*modules: nn.Module, on: bool = True) -> Iterator[None]:
+    """Inside, every padded convolution of the modules pads with what lies at the opposite edge, not with zeros.
+
+    The convolutions are as they were afterwards, whatever happens. A denoiser whose attention knows no places, as
+    Stable Diffusion's UNets, then treats all places of a picture alike.
+    """
+    if not on:
+        yield
+        return
+    convolutions = [
+        layer
+        for module in modules
+        for layer in module.modules()
+        if isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros" and any(_padding(layer))
+    ]
+    try:
+        for layer in convolutions:
+            layer.padding_mode = "circular"
+        yield
+    finally:
+        for layer in convolutions:
+            layer.padding_mode = "zeros"
+
+
+def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
+    return () if isinstance(layer.padding, str) else layer.padding
