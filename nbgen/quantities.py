@@ -61,12 +61,12 @@ def in_bytes(count: int) -> str:
     """An amount of data in few words, in powers of ten as disks are sold.
 
     >>> in_bytes(999), in_bytes(48_240_000), in_bytes(3 * 10**12)
-    ('999 bytes', '48.2 MB', '3,000.0 GB')
+    ('999 bytes', '48.2 MB', '3,000 GB')
     """
     if count < 1000:
         return f"{count} byte{'' if count == 1 else 's'}"
     unit, size = next((each for each in (("kB", 1e3), ("MB", 1e6)) if count < each[1] * 999.95), ("GB", 1e9))
-    return f"{count / size:,.1f} {unit}"
+    return f"{count / size:,.{1 if count < 100 * size else 0}f} {unit}"
 
 
 def counted(count: int, thing: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ..engine.footprint import bytes_of
 from ..engine.memory import free_bytes, give_back
 
 _reading = threading.RLock()
@@ -78,11 +79,7 @@ class Residence:
     @property
     def bytes(self) -> int:
         """What the weights take where they are used, also while they are not there."""
-        return sum(
-            tensor.numel() * tensor.element_size()
-            for module in self._modules()
-            for tensor in (*module.parameters(), *module.buffers())
-        )
+        return bytes_of(self._modules())
 
     def ready(self) -> None:
         """Reads the weights if they are not there."""

@@ -6,7 +6,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..jobs import submit
 from ..models.base import Model
+from ..models.footprints import needed
+from ..quantities import in_bytes
 from ..recipe import Recipe
 from ..storage import default_store
 
@@ -20,7 +23,9 @@ class Plan:
 
     `cells` share `pictures` different ones, of which `stored` need not be made. `calls` are denoiser calls still
     to make and `rows` the rows in forwards they take. `seconds` is estimated from what stored pictures of the
-    same model took, None where there are none. `bytes` is what the pictures take uncompressed.
+    same model took, None where there are none. `bytes` is what the pictures take uncompressed, and `memory` about
+    the most that the run takes at once: weights, and the activations of its fullest tick or decoding, of the
+    hungriest model. It is 0 where nothing is left to make, and weights alone where a model was not loaded yet.
     """
 
     cells: int
@@ -30,6 +35,7 @@ class Plan:
     rows: int
     seconds: float | None
     bytes: int
+    memory: int = 0
 
     def __str__(self) -> str:
         left = self.pictures - self.stored
@@ -41,8 +47,9 @@ class Plan:
             parts.append(f"{self.calls:,} denoiser calls for the other {left:,}")
             known = "unknown time: nothing was made with this model yet"
             parts.append(known if self.seconds is None else f"about {_duration(self.seconds)}")
-        size = f"{self.bytes / 1e6:,.1f} MB" if self.bytes >= 1e5 else f"{self.bytes / 1e3:,.1f} kB"
-        parts.append(f"{size} uncompressed")
+        parts.append(f"{in_bytes(self.bytes)} uncompressed")
+        if self.memory:
+            parts.append(f"about {in_bytes(self.memory)} of memory at the most")
         return "; ".join(parts) + "."
 
     def __repr__(self) -> str:
@@ -55,7 +62,7 @@ def estimate(
     """The plan for these recipes; `groups` say which are whose."""
     different = {recipe.key: recipe for recipe in recipes}
     stored = set() if fresh else default_store().has(different, exact=exact)
-    calls = rows = 0
+    calls = rows = memory = 0
     seconds: float | None = 0.0
     for model, places in groups:
         wanted = {recipes[place].key: recipes[place] for place in places if recipes[place].key not in stored}
@@ -64,9 +71,11 @@ def estimate(
         rows += here
         rate = _seconds_a_row(model, 1 if exact else len(wanted)) if wanted else 0.0
         seconds = None if rate is None or seconds is None else seconds + rate * here
+        if wanted:
+            memory = max(memory, _memory(model, list(wanted.values()), exact))
     sizes = [recipe.size or (0, 0) for recipe in different.values()]
     total = sum(3 * width * height for width, height in sizes)
-    return Plan(len(recipes), len(different), len(stored), calls, rows, seconds, total)
+    return Plan(len(recipes), len(different), len(stored), calls, rows, seconds, total, memory)
 
 
 def _seconds_a_row(model: Model, together: int) -> float | None:
@@ -76,6 +85,13 @@ def _seconds_a_row(model: Model, together: int) -> float | None:
     costs.sort(key=lambda cost: abs(cost.batch - together))
     rates = [cost.shared_seconds / cost.rows for cost in costs[:_NEAREST]]
     return statistics.median(rates) if rates else None
+
+
+def _memory(model: Model, recipes: Sequence[Recipe], exact: bool) -> int:
+    """Asked on the model's own thread, which alone may use its tokenizers."""
+    found: list[int] = []
+    submit(model, lambda _: found.append(needed(model, recipes, exact=exact))).result()
+    return found[0]
 
 
 def _duration(seconds: float) -> str:
