@@ -16,14 +16,15 @@ from typing import Any
 
 from .errors import RecipeError, brief, did_you_mean
 from .mix import Mix
+from .model_ref import ModelRef
 from .values import (
     MAX_SEED,
     Options,
     as_feather,
     as_flag,
     as_interval,
-    as_options,
     as_mixing,
+    as_options,
     as_size,
     as_steps,
     as_style_of_words,
@@ -49,49 +50,6 @@ FORMAT = 1
 
 MAX_TEXT = 1_000_000
 """Characters of JSON that `Recipe.from_json` accepts; a recipe of a walk through long prompts is far below."""
-
-
-@dataclass(frozen=True)
-class ModelRef:
-    """Which weights made a picture.
-
-    `name` is a label for people and takes no part in the key: the `fingerprint` (a hub commit, a file's
-    sha256 or a checksum over tensors), the `dtype` and the `quantisation` do.
-    """
-
-    name: str
-    fingerprint: str
-    dtype: str = "float32"
-    quantisation: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("name", "fingerprint", "dtype"):
-            object.__setattr__(self, name, as_text(f"a model's {name}", getattr(self, name)))
-
-    def to_plain(self) -> dict[str, Any]:
-        plain: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint, "dtype": self.dtype}
-        if self.quantisation is not None:
-            plain["quantisation"] = self.quantisation
-        return plain
-
-    @classmethod
-    def from_plain(cls, plain: Any) -> ModelRef:
-        if not isinstance(plain, Mapping) or not set(plain) <= {
-            "name",
-            "fingerprint",
-            "dtype",
-            "quantisation",
-        }:
-            raise RecipeError(
-                f"a recipe's model must be an object with name, fingerprint and dtype, not {plain!r:.80}."
-    mixing: str | None = None
-            )
-        values = {key: value for key, value in plain.items() if value is not None}
-        if not all(isinstance(value, str) for value in values.values()) or not {"name", "fingerprint"} <= set(
-            values
-        ):
-            raise RecipeError("a recipe's model needs a name and a fingerprint, both text.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -126,6 +84,7 @@ class Recipe:
     style_mix: Options = ()
     direction: Options = ()
     words: str = "plain"
+    mixing: str | None = None
     tile: bool = False
     options: Options = ()
     extra: Options = ()
@@ -142,6 +101,7 @@ class Recipe:
         plain = self.to_plain()
         if self.model is not None:
             plain["model"].pop("name")
+            plain["model"].pop("family", None)
         return hashlib.sha256(_canonical(plain).encode("ascii")).hexdigest()
 
     def replace(self, **changes: Any) -> Recipe:
@@ -258,7 +218,6 @@ def _words_or_mix(name: str, value: Any) -> str | Mix:
 
 
 def _seed(name: str, value: Any) -> int | Mix:
-    "mixing": as_mixing,
     if not isinstance(value, Mix):
         return canonical_seed(value)
     for part in value.values:
@@ -299,6 +258,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "style_mix": as_options,
     "direction": as_options,
     "words": as_style_of_words,
+    "mixing": as_mixing,
     "tile": as_flag,
     "options": as_options,
     "extra": as_options,

@@ -66,6 +66,9 @@ class StableDiffusionXL(StableDiffusion):
         }
         return {**super().beside_words(conditionings), "added_cond_kwargs": added}
 
+    def settings(self) -> dict[str, str]:
+        return {**super().settings(), "force_zeros_for_empty_prompt": str(self._zeros_for_none())}
+
     def _zeros_for_none(self) -> bool:
         return bool(getattr(self._pipe, "config", {}).get("force_zeros_for_empty_prompt", True))
 

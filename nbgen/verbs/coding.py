@@ -11,6 +11,7 @@ from ..errors import RecipeError
 from ..models.catalogue import EMBEDDED
 from ..recipe import FIELDS, Mix, Recipe
 from ..sampling import STEP_OPTIONS, check_sampling, find_sampler, find_schedule, scheduler_options
+from .dialects import Dialect, dialect_of
 
 _WIDTH = 100
 
@@ -52,33 +53,34 @@ def _diffusers(recipe: Recipe) -> str:
     assert recipe.sampler is not None and recipe.size is not None
     sampler, carried = find_sampler(recipe.sampler)
     schedule = find_schedule(recipe.schedule) or carried
-    options = check_sampling(sampler, schedule, dict(recipe.options))
-    changes = taken_by(sampler.scheduler_class("diffusion"), ALWAYS)
-    changes |= scheduler_options(sampler, schedule, options, "diffusion")
+    dialect = dialect_of(recipe)
+    options = check_sampling(sampler, schedule, dict(recipe.options), dialect.kind)
+    scheduler = sampler.scheduler_class(dialect.kind)
+    changes = taken_by(scheduler, ALWAYS) if dialect.kind == "diffusion" else {}
+    changes |= scheduler_options(sampler, schedule, options, dialect.kind)
     if sampler.scheduler == "DPMSolverSDEScheduler":
         changes["noise_sampler_seed"] = noise_seed(recipe.seed)
-    eta = sampler.options().get("eta")
+    eta = sampler.options(dialect.kind).get("eta")
     calling = {
         "num_inference_steps": recipe.steps,
-        "guidance_scale": recipe.guidance,
+        **dialect.guiding(recipe),
         "width": recipe.size[0],
         "height": recipe.size[1],
     }
     if eta is not None and options.get("eta", eta) != 0:
         calling["eta"] = options.get("eta", eta)  # the pipeline would hand 0 to every scheduler that has one
-    if recipe.guidance_rescale:
-        calling["guidance_rescale"] = recipe.guidance_rescale
-    words, word_arguments = _words(recipe)
-    noise, noise_arguments = _noise(recipe)
-    scheduler = [f"{name}={value!r}" for name, value in changes.items()]
+    words, word_arguments = dialect.words(recipe)
+    noise, noise_arguments = _noise(recipe, dialect)
+    scheduling = dialect.scheduling(recipe, scheduler.__name__, changes)
     lines = [
         *(["import importlib.util"] if _is_shipped(recipe) else []),
         "import torch",
-        f"from diffusers import StableDiffusionPipeline, {sampler.scheduler}",
+        f"from diffusers import {dialect.pipeline}, {scheduler.__name__}",
         "",
         *_folder(recipe),
-        "pipe = StableDiffusionPipeline.from_pretrained(folder)",
-        _call(f"pipe.scheduler = {sampler.scheduler}.from_config", ["pipe.scheduler.config", *scheduler]),
+        _call(f"pipe = {dialect.pipeline}.from_pretrained", ["folder", *_dtype(recipe)]),
+        _call(f"pipe.scheduler = {scheduler.__name__}.from_config", ["pipe.scheduler.config", *scheduling]),
+        *dialect.afterwards(recipe, changes),
         *words,
         *noise,
         _call(
@@ -91,19 +93,19 @@ def _diffusers(recipe: Recipe) -> str:
 
 
 def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
-    for name in ("guidance_interval", "image", "mask", "truncation", "distilled_guidance"):
+    for name in ("guidance_interval", "image", "mask", "truncation"):
         if getattr(recipe, name) is not None:
             raise RecipeError(
                 f"diffusers' text-to-image pipeline has no {name}: this recipe is nbgen's alone."
             )
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
-    missing = [name for name in ("prompt", "steps", "guidance", "size") if getattr(recipe, name) is None]
     if recipe.mixing is not None:
         raise RecipeError(
             "diffusers' pipelines mix no attention outputs: this recipe is nbgen's alone. "
             'recipe.replace(mixing="embedding") is the same mixture read as embeddings.'
         )
+    missing = [name for name in ("prompt", "steps", "guidance", "size") if getattr(recipe, name) is None]
     if missing:
         raise RecipeError(
             f"this recipe leaves {', '.join(missing)} open, which nbgen fills in for a model: "
@@ -129,18 +131,12 @@ def _folder(recipe: Recipe) -> list[str]:
     return [f"folder = ...  # where {name!r} lies, or its name on the hub"]
 
 
-def _words(recipe: Recipe) -> tuple[list[str], list[str]]:
-    """Lines that encode mixtures, and the arguments that hand the words over."""
-    if not isinstance(recipe.prompt, Mix) and not isinstance(recipe.negative, Mix):
-        negative = [] if recipe.negative is None else [f"negative_prompt={recipe.negative!r}"]
-        return [], [f"{recipe.prompt!r}", *negative]
-    lines = ["", "def encode(text):", '    return pipe.encode_prompt(text, "cpu", 1, False)[0]', ""]
-    lines.append(f"words = {_sum(recipe.prompt, 'encode')}")
-    lines.append(f"negative = {_sum(recipe.negative or '', 'encode')}")
-    return lines, ["prompt_embeds=words", "negative_prompt_embeds=negative"]
+def _dtype(recipe: Recipe) -> list[str]:
+    dtype = recipe.model.dtype if recipe.model is not None else "float32"
+    return [] if dtype == "float32" else [f"torch_dtype=torch.{dtype}"]
 
 
-def _noise(recipe: Recipe) -> tuple[list[str], list[str]]:
+def _noise(recipe: Recipe, dialect: Dialect) -> tuple[list[str], list[str]]:
     if not isinstance(recipe.seed, Mix):
         return [], [f"generator=torch.Generator().manual_seed({recipe.seed})"]
     assert recipe.size is not None
@@ -148,23 +144,20 @@ def _noise(recipe: Recipe) -> tuple[list[str], list[str]]:
     lines = [
         "",
         "scale = pipe.vae_scale_factor",
-        f"shape = (1, pipe.unet.config.in_channels, {recipe.size[1]} // scale, {recipe.size[0]} // scale)",
+        f"shape = (1, {dialect.channels}, {recipe.size[1]} // scale, {recipe.size[0]} // scale)",
         "",
         "def noise(seed):",
         "    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))",
         "",
         f"latents = ({_sum(recipe.seed, 'noise')}) / {squares!r} ** 0.5",
+        *(["latents = pipe._pack_latents(latents, *shape)"] if dialect.packed else []),
+        *(["latents = latents.to(pipe.dtype)"] if _dtype(recipe) else []),
     ]
     return lines, ["latents=latents", f"generator=torch.Generator().manual_seed({noise_seed(recipe.seed)})"]
 
 
-def _sum(value: Any, function: str) -> str:
-    parts = value.parts if isinstance(value, Mix) else ((None, value),)
-    terms = [
-        f"{function}({part!r})" if weight is None else f"{weight!r} * {function}({part!r})"
-        for weight, part in parts
-    ]
-    return " + ".join(terms)
+def _sum(value: Mix, function: str) -> str:
+    return " + ".join(f"{weight!r} * {function}({part!r})" for weight, part in value.parts)
 
 
 def _literal(value: Any) -> str:
