@@ -136,7 +136,7 @@ class GaussianMixture(DrivenModel):
         self._points = points
         self.trained = dict(TRAINED if trained is None else trained)
         if kind != "flow":
-            self._log_sigmas = log_sigmas(self.trained).float()
+            self._log_sigmas = log_sigmas(self.trained)
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -159,9 +159,10 @@ class GaussianMixture(DrivenModel):
         timesteps: Tensor,
         conditionings: Sequence[Conditioning],
     ) -> Tensor:
-        alpha, sigma = (level.view(-1, 1) for level in self.levels(timesteps))
+        # In float64 inside, so that two programs that sum in another order agree after many steps.
+        alpha, sigma = (level.view(-1, 1) for level in self.levels(timesteps.double()))
         kind = "flow" if self.kind == "flow" else self.trained["prediction_type"]
-        return predicted(self.mixture, kind, latents, alpha, sigma)
+        return predicted(self.mixture, kind, latents.double(), alpha, sigma).to(latents.dtype)
 
     def levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """α and σ at these timesteps."""
@@ -208,7 +209,8 @@ def log_sigmas(trained: Mapping[str, Any]) -> Tensor:
 
     known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
     scheduler: Any = DDIMScheduler(**{name: trained[name] for name in known if name in trained})
-    alphas = scheduler.alphas_cumprod.double().clamp(min=2**-24)
+    alphas = scheduler.alphas_cumprod.double()
+    alphas = torch.where(alphas > 0, alphas, 2.0**-24)
     return ((1 - alphas) / alphas).sqrt().log()
 
 

@@ -53,9 +53,9 @@ def both(target: str, answer: Tensor, x: Tensor, alpha: Any, sigma: Any) -> tupl
     """x₀ and ε from a prediction of x = αx₀ + σε. α and σ are numbers or broadcast against x."""
     if target == "epsilon":
         # Near pure noise x₀ = (x - σε)/α would blow any error up; the floor keeps it finite at α = 0.
-        return (x - sigma * answer) / max(alpha, 1e-3), answer
+        return (x - sigma * answer) / max(alpha, 1e-2), answer
     if target == "x0":
-        return answer, (x - alpha * answer) / max(sigma, 1e-3)
+        return answer, (x - alpha * answer) / max(sigma, 1e-2)
     if target == "v":
         return alpha * x - sigma * answer, sigma * x + alpha * answer
     return (x - sigma * answer) / (alpha + sigma), (x + alpha * answer) / (alpha + sigma)

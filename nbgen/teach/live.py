@@ -124,7 +124,7 @@ class Panel(anywidget.AnyWidget):
         self._stale_since: float | None = None
         self._closed = False
         super().__init__(
-            _esm=page_script("plane.js", "live.js", laboratory.script),
+            _esm=page_script("plane.js", "chart.js", "live.js", laboratory.script),
             key=uuid.uuid4().hex[:12],
             title=laboratory.title,
         )
@@ -152,7 +152,7 @@ class Panel(anywidget.AnyWidget):
         """Called on whichever thread the kernel answers widgets with: notes it down and returns."""
         if not isinstance(content, dict):
             return
-        kind, view = content.get("kind"), str(content.get("view"))
+        kind, view = content.get("kind"), str(content.get("from"))
         with self._condition:
             if kind == "drawn":
                 if content.get("number") == self._awaited:

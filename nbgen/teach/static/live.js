@@ -38,17 +38,17 @@ function unpacked(described, buffers) {
 }
 
 // `build(host, send)` makes a laboratory's elements in `host` and returns { draw(state, arrays), dispose() }.
-// `send(name, fields, slot)` asks Python for something; of requests with equal slots only the latest counts.
+// `send(name, fields, slot, buffers)` asks Python for something; of requests with equal slots only the latest counts.
 export function laboratory(build) {
   const open = (model, host) => {
     const view = crypto.randomUUID?.() ?? String(Math.random());
     const say = (message, buffers) => {
-      if (model.comm_live !== false) model.send({ ...message, view }, undefined, buffers);
+      if (model.comm_live !== false) model.send({ ...message, from: view }, undefined, buffers);
     };
     host.classList.add("nbgen-laboratory");
     host.setAttribute("role", "group");
     host.setAttribute("aria-label", model.get("title"));
-    const send = (name, fields = {}, slot = "") => say({ kind: "do", name, ...fields, slot });
+    const send = (name, fields = {}, slot = "", buffers = []) => say({ kind: "do", name, ...fields, slot }, buffers);
     const built = build(host, send);
     const problem = host.appendChild(document.createElement("p"));
     problem.className = "nbgen-problem";

@@ -1,0 +1,114 @@
+"""What may be set in the GAN game? Checked as a whole before anything changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import torch
+
+from ..errors import NbgenError, brief, did_you_mean
+from .distributions import Distribution, distribution
+from .gan_players import LOSSES, PENALTIES
+
+_NUMBERS: dict[str, tuple[float, float, bool]] = {
+    "strength": (0.0, 1000.0, False),
+    "k": (1, 50, True),
+    "d_learning_rate": (1e-6, 1.0, False),
+    "g_learning_rate": (1e-6, 1.0, False),
+    "beta1": (0.0, 0.999, False),
+    "beta2": (0.5, 0.9999, False),
+    "d_width": (2, 512, True),
+    "g_width": (2, 512, True),
+    "d_layers": (0, 4, True),
+    "g_layers": (0, 4, True),
+    "noise_dim": (1, 64, True),
+    "batch": (2, 4096, True),
+    "seed": (0, 2**32 - 1, True),
+}
+"""Least, most, whether whole."""
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "loss": tuple(LOSSES),
+    "penalty": tuple(PENALTIES),
+    "dtype": ("float32", "float64"),
+}
+
+LIVE = ("loss", "penalty", "strength", "k", "d_learning_rate", "g_learning_rate", "beta1", "beta2")
+"""What may change in the middle of a run; anything else begins it anew."""
+
+
+class GanError(NbgenError, ValueError):
+    """A setting or a step of the game that cannot be; the last good state is kept."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a run, but for how far it has got."""
+
+    distribution: Distribution = field(default_factory=lambda: distribution("ring of eight"))
+    loss: str = "non-saturating"
+    penalty: str = "none"
+    strength: float = 0.0
+    k: int = 1
+    d_learning_rate: float = 1e-3
+    g_learning_rate: float = 1e-3
+    beta1: float = 0.5
+    beta2: float = 0.99
+    d_width: int = 64
+    g_width: int = 64
+    d_layers: int = 2
+    g_layers: int = 2
+    noise_dim: int = 2
+    batch: int = 128
+    seed: int = 0
+    dtype: str = "float32"
+
+    @property
+    def kind(self) -> torch.dtype:
+        return torch.float64 if self.dtype == "float64" else torch.float32
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values; a distribution by its name."""
+        return {name: getattr(self, name) for name in NAMES} | {"distribution": self.distribution.name}
+
+
+NAMES = tuple(one.name for one in fields(Settings))
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The settings with these changes. Raises GanError and DistributionError, and changes nothing.
+
+    A penalty that is named without a strength gets its usual one; the Wasserstein loss brings its own penalty.
+    """
+    known: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in NAMES:
+            raise GanError(f"the GAN game has no setting {brief(name)}: {did_you_mean(str(name), NAMES)}")
+        known[name] = _one(name, value)
+    if known.get("loss") == "Wasserstein" and settings.loss != "Wasserstein" and "penalty" not in known:
+        known["penalty"] = "slope one"
+    if "penalty" in known and "strength" not in known and known["penalty"] != settings.penalty:
+        known["strength"] = PENALTIES[known["penalty"]][1]
+    return replace(settings, **known)
+
+
+def _one(name: str, value: Any) -> Any:
+    if name == "distribution":
+        chosen = distribution(value)
+        weights = chosen.mixture.weights
+        if not torch.allclose(weights, weights.mean()) or len(set(chosen.mixture.spreads.tolist())) > 1:
+            raise GanError("the GAN game plays on mixtures of equal weights and one spread.")
+        return chosen
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise GanError(f"there is no {name} {brief(value)}: {did_you_mean(str(value), _WORDS[name])}")
+        return value
+    low, high, whole = _NUMBERS[name]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not low <= value <= high or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        raise GanError(f"{name} must be {kind} from {low:g} to {high:g}, not {brief(value)}.")
+    return int(value) if whole else float(value)
