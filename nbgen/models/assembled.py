@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from ..engine.footprint import bytes_of
 from ..engine.trajectory import is_guided
 from ..recipe import Mix, ModelRef, Recipe
 from ..sampling import BY_NAME
+from .agreement import cosines
 from .attention_mixing import in_attention
 from .fingerprint import of_tensors
 from .pictured import PicturedModel
@@ -94,6 +96,10 @@ class AssembledModel(PicturedModel):
     @property
     def autoencoder(self) -> Any:
         return self._pipe.vae
+
+    def agreement(self, pixels: Sequence[np.ndarray], prompts: Sequence[str]) -> Sequence[float] | None:
+        clip = getattr(self._pipe, "clip_model", None)
+        return None if clip is None else cosines(clip, self._pipe.tokenizer, pixels, prompts)
 
     def weights(self) -> int:
         found = (getattr(self._pipe, part, None) for part in self.weighed_parts)

@@ -186,6 +186,14 @@ class Model:
         """
         return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
 
+    def agreement(self, pixels: Sequence[np.ndarray], prompts: Sequence[str]) -> Sequence[float] | None:
+        """How well each picture, uint8 (height, width, 3), shows the prompt beside it: a cosine from -1 to 1.
+
+        None where the model has no eye for words, as most have none. A diffusers pipeline that carries a CLIP pair
+        as `clip_model` (transformers' CLIPModel), as its CLIP-guided ones do, has.
+        """
+        return None
+
     def weights(self) -> int:
         """Bytes of memory that the weights take; 0 where that is not known."""
         return 0
@@ -220,7 +228,9 @@ def versions() -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def check_size(size: tuple[int, int], multiple: int, least: int, most: int) -> tuple[int, int]:
+def check_size(
+    size: tuple[int, int], multiple: int, least: int, most: int, name: str = "size"
+) -> tuple[int, int]:
     """`size` if its sides are multiples of `multiple` from `least` to `most` pixels, else RecipeError."""
 
     def nearest(side: int) -> int:
@@ -232,7 +242,7 @@ def check_size(size: tuple[int, int], multiple: int, least: int, most: int) -> t
     best = nearest(size[0]), nearest(size[1])
     if best != size:
         raise RecipeError(
-            f"size {size[0]}×{size[1]} cannot be made: each side must be a multiple of {multiple} "
-            f"from {least} to {most} pixels. The nearest is size=({best[0]}, {best[1]})."
+            f"{name} {size[0]}×{size[1]} cannot be made: each side must be a multiple of {multiple} "
+            f"from {least} to {most} pixels. The nearest is {name}=({best[0]}, {best[1]})."
         )
     return size

@@ -145,11 +145,15 @@ class Grid:
 
         Adds RMSE (on pixels from 0 to 1), PSNR (dB) and SSIM. `timing=True` makes one picture of each distinct
         setting anew, alone, warmed and `repeats` times, and adds the median seconds. Seconds that were shared
-        with a batch are never a measure. `table()` has the same columns from then on.
+        with a batch are never a measure. Where the model has an eye for words (a pipeline with a `clip_model`), the
+        column "agreement" is the cosine between picture and prompt. `table()` has the same columns from then on.
         """
         if reference is not None or self.layout.reference:
             against = measuring.references(self.layout, reference)
             self.measured.update(measuring.distances(against, self.pictures_at))
+        told = measuring.agreements(self.pictures_at)
+        if told:
+            self.measured["agreement"] = told
         if timing:
             self.measured["seconds alone"] = measuring.seconds_alone(self.layout, self.pictures_at, repeats)
         return table_of(self.layout, self.pictures_at, self.reasons, self.measured)

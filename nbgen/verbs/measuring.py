@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ..errors import RecipeError
+from ..errors import ModelError, RecipeError
+from ..jobs import submit
 from ..layout import Layout, find_reference
+from ..models.base import Model
 from ..models.loading import find
 from ..picture import Picture
-from ..recipe import Recipe
+from ..recipe import ModelRef, Recipe
 from ..show.measures import best, common_top, difference_map, distance, heat, paired_differences
 from ..show.table import Table
 from .running import start
 
+_AT_ONCE = 64
+"""Pictures held in memory while their agreement with words is measured."""
 LARGER_IS_BETTER = {"rmse": False, "psnr": True, "ssim": True}
 
 
@@ -47,6 +51,37 @@ def distances(against: list[int | None], pictures: Mapping[int, Picture]) -> dic
         for name in found:
             found[name][number] = getattr(here, name)
     return found
+
+
+def agreements(pictures: Mapping[int, Picture]) -> dict[int, float]:
+    """Text-image agreement by cell number, for pictures of plain prompts whose model can tell it."""
+    of_model: dict[ModelRef, list[int]] = {}
+    for number, picture in sorted(pictures.items()):
+        recipe = picture.recipe
+        if recipe is not None and recipe.model is not None and isinstance(recipe.prompt, str):
+            of_model.setdefault(recipe.model, []).append(number)
+    found: dict[int, float] = {}
+    for ref, numbers in of_model.items():
+        try:
+            model = find(ref)
+        except ModelError:  # it is not loaded any more: then nobody can tell
+            continue
+        for begin in range(0, len(numbers), _AT_ONCE):
+            part = [pictures[number] for number in numbers[begin : begin + _AT_ONCE]]
+            told = _agreement(model, part)
+            if told is None:
+                break
+            found.update(zip(numbers[begin:], told, strict=False))
+    return found
+
+
+def _agreement(model: Model, pictures: Sequence[Picture]) -> Sequence[float] | None:
+    """Asked on the model's own thread, which alone may use its tokenizer."""
+    told: list[Sequence[float] | None] = []
+    pixels = [np.asarray(picture) for picture in pictures]
+    prompts = [str(picture.recipe.prompt) for picture in pictures if picture.recipe is not None]
+    submit(model, lambda _: told.append(model.agreement(pixels, prompts))).result()
+    return told[0]
 
 
 def heat_maps(
