@@ -18,6 +18,7 @@ from .guidance import guided, in_interval
 from .noise import digest
 from .schedule import Estimate, make_scheduler, seed_brownian_motion, step_keywords
 from .start import Begun, Start, calls_left_out
+from .windows import Windows
 
 
 class Denoising(Protocol):
@@ -38,6 +39,9 @@ class Denoising(Protocol):
 
     def group(self, recipe: Recipe) -> Hashable:
         """Which forwards this recipe's rows may share."""
+
+    def windows(self, recipe: Recipe) -> Windows | None:
+        """The windows through which the denoiser sees its latents, None where it sees them whole."""
 
 
 def is_guided(recipe: Recipe) -> bool:
@@ -66,6 +70,7 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
     lineages = [digest(_start(recipe), stepping(recipe)) for recipe in recipes]
     estimate = Estimate(scheduler, "flow" if model.kind == "flow" else scheduler.config.prediction_type)
     total = len(timesteps)
+    windows = model.windows(first)
 
     for number, timestep in enumerate(timesteps):
         done = (left_out + number) / (left_out + total)
@@ -79,17 +84,18 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
         ]
         rows = [*range(len(recipes)), *pairs]
         seen = scaled if begun.beside is None else torch.cat([scaled, begun.beside], dim=1)
-        answers = yield Ask(
+        ask = Ask(
             latents=seen[rows] if pairs else seen,
             timesteps=timestep.expand(len(rows)),
             conditionings=[pair[0] for pair in conditions] + [conditions[place][1] for place in pairs],
             lineages=[lineages[place] for place in rows],
             group=model.group(first),
         )
+        answers = yield ask if windows is None else windows.ask(ask)
         # Everything below is this trajectory's own; gradients are switched off here and not by the caller,
         # because a context that spans a yield would leak into whoever runs next.
         with torch.no_grad():
-            answers = answers.float()
+            answers = answers.float() if windows is None else windows.join(answers.float())
             conditional, unconditional = answers[: len(recipes)], answers[len(recipes) :]
             prediction = conditional
             if pairs:
@@ -121,7 +127,7 @@ def stepping(recipe: Recipe) -> tuple[Any, ...]:
 
 def _start(recipe: Recipe) -> tuple[Any, ...]:
     """The part of a recipe that its first latent is made from."""
-    return recipe.seed, recipe.size, recipe.image, recipe.strength, recipe.mask, recipe.feather
+    return recipe.seed, recipe.size, recipe.image, recipe.strength, recipe.mask, recipe.feather, recipe.tile
 
 
 def _guide(conditional: Tensor, unconditional: Tensor, pairs: list[int], recipes: list[Recipe]) -> Tensor:

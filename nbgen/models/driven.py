@@ -17,6 +17,7 @@ from ..engine.memory import is_out_of_memory
 from ..engine.noise import unit_noise
 from ..engine.start import Start, calls_left_out, first_step
 from ..engine.trajectory import denoising, is_guided, stepping
+from ..engine.windows import Windows
 from ..errors import RecipeError
 from ..recipe import ModelRef, Recipe
 from ..sampling import BY_NAME, check_sampling, find_sampler, find_schedule
@@ -83,7 +84,16 @@ class DrivenModel(Model):
         return stepping(recipe), begins, self.latent_shape(recipe), self.group(recipe)
 
     def asks(self, recipe: Recipe) -> int:
-        return 2 if is_guided(recipe) else 1
+        windows = self.windows(recipe)
+        return (2 if is_guided(recipe) else 1) * (1 if windows is None else len(windows))
+
+    def windows(self, recipe: Recipe) -> Windows | None:
+        """The windows through which the denoiser sees its latents, None where it sees them whole."""
+        return None
+
+    def input_shape(self, recipe: Recipe) -> tuple[int, ...]:
+        """The shape of a row of the denoiser's input, which is that of a latent where nothing stands beside it."""
+        return self.latent_shape(recipe)
 
     def calls(self, recipe: Recipe) -> int:
         assert recipe.sampler is not None and recipe.steps is not None
@@ -152,7 +162,7 @@ class DrivenModel(Model):
         return self._knee
 
     def _measure_knee(self, recipe: Recipe) -> Knee:
-        shape, group = self.latent_shape(recipe), self.group(recipe)
+        shape, group = self.input_shape(recipe), self.group(recipe)
         condition = self.condition(recipe)[0]
 
         def seconds_for(rows: int) -> float:
@@ -177,7 +187,11 @@ class DrivenModel(Model):
         if self.device.type != "cuda":
             try:
                 return measured(lambda: forward(1))
-            except (RuntimeError, NotImplementedError, TypeError):  # code that was compiled may not be looked into
+            except (
+                RuntimeError,
+                NotImplementedError,
+                TypeError,
+            ):  # code that was compiled may not be looked into
                 return 0
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)

@@ -44,7 +44,7 @@ def footprint(model: Model, recipe: Recipe) -> Footprint:
         condition, group = model.condition(recipe)[0], model.group(recipe)
 
         def forward() -> None:
-            latents = torch.zeros((_TOGETHER, *shape), device=model.device)
+            latents = torch.zeros((_TOGETHER, *model.input_shape(recipe)), device=model.device)
             timesteps = torch.full((_TOGETHER,), 500.0, device=model.device)
             model.forward(group, latents, timesteps, [condition] * _TOGETHER)
 

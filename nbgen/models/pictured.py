@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ..engine.start import Start, first_step
+from ..engine.windows import Windows
 from ..errors import RecipeError
 from ..inputs import (
     blob_of,
@@ -25,13 +26,13 @@ from ..recipe import Mix, Recipe
 from .base import check_size
 from .driven import FIELDS, DrivenModel
 from .latents import OVERFLOWED, Posterior, decode, encode, posterior
-from .seamless import going_round
+from .seamless import Group, going_round
 from .starts import begin, pixels_of, seen
 from .words import Encodings
 
 STRENGTH = 0.6
 """How much of an image is made anew where nothing is said: its layout stays, its details do not."""
-PICTURE_FIELDS = frozenset({"image", "strength", "mask", "feather"})
+PICTURE_FIELDS = frozenset({"image", "strength", "mask", "feather", "windows"})
 _WRAPPED = 8
 """Places of a latent that a seamless picture is encoded with beyond each edge, and that are cut off again."""
 
@@ -113,9 +114,22 @@ class PicturedModel(DrivenModel):
             self._check_alone(vars(recipe))
         else:
             changes |= self._check_image(recipe)
+        if recipe.windows is not None:
+            changes["windows"] = self._checked_windows(recipe)
         if recipe.feather and recipe.mask is None:
             raise RecipeError("feather softens the edge of a mask, and there is none: give mask=… too.")
         return super().check(recipe.replace(**changes))
+
+    def _checked_windows(self, recipe: Recipe) -> tuple[int, int] | None:
+        assert recipe.size is not None and recipe.windows is not None
+        check_size(recipe.windows, self.size_multiple(), self.size_multiple(), self.most_side(), "windows")
+        if recipe.tile:
+            raise RecipeError(
+                "a seamless picture goes round as a whole and cannot be seen through windows: leave one of tile and "
+                "windows out."
+            )
+        within = min(recipe.windows[0], recipe.size[0]), min(recipe.windows[1], recipe.size[1])
+        return None if within == recipe.size else within
 
     def _check_image(self, recipe: Recipe) -> dict[str, Any]:
         assert recipe.image is not None and recipe.size is not None
@@ -150,6 +164,20 @@ class PicturedModel(DrivenModel):
 
     def remarks(self) -> tuple[str, ...]:
         return (OVERFLOWED,) if self._overflowed else ()
+
+    def group(self, recipe: Recipe) -> Hashable:
+        return Group(self.input_shape(recipe), recipe.tile)
+
+    def input_shape(self, recipe: Recipe) -> tuple[int, ...]:
+        seen = recipe if recipe.windows is None else recipe.replace(size=recipe.windows)
+        channels, height, width = self.latent_shape(seen)
+        return 2 * channels + 1 if self.fills() else channels, height, width
+
+    def windows(self, recipe: Recipe) -> Windows | None:
+        if recipe.windows is None:
+            return None
+        _, height, width = self.latent_shape(recipe)
+        return Windows((height, width), self.input_shape(recipe)[1:])
 
     def start(self, recipe: Recipe) -> Start:
         def remembered(name: Hashable, pixels: Callable[[], np.ndarray]) -> Posterior:

@@ -14,6 +14,7 @@ from ..recipe import ModelRef, Recipe
 from .assembled import AssembledModel
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .reading import Reader
+from .seamless import going_round, is_seamless
 from .vocabulary import Vocabulary
 
 
@@ -25,6 +26,7 @@ class StableDiffusion(AssembledModel):
     """
 
     family = "sd"
+    fields = AssembledModel.fields | {"tile"}
 
     def __init__(
         self,
@@ -91,7 +93,8 @@ class StableDiffusion(AssembledModel):
     def forward(
         self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
     ) -> Tensor:
-        with reading_each_part(self.denoiser, conditionings, self._dtype):
+        reading = reading_each_part(self.denoiser, conditionings, self._dtype)
+        with reading, going_round(self.denoiser, on=is_seamless(group)):
             return self.denoiser(
                 latents.to(self._dtype), timesteps, encoder_hidden_states=self.rows_of(conditionings, "words"),
                 return_dict=False, **self.beside_words(conditionings),

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
 
 from torch import nn
+
+
+class Group(NamedTuple):
+    """Rows that may share a forward: of one shape, and all seamless or none."""
+
+    shape: tuple[int, ...]
+    seamless: bool
+
+
+def is_seamless(group: Hashable) -> bool:
+    return isinstance(group, Group) and group.seamless
 
 
 @contextlib.contextmanager
