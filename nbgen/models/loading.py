@@ -20,6 +20,7 @@ from .families import DRIVEN, family_of
 from .fingerprint import of_folder
 from .gan import Generator
 from .parts import read_folder
+from .pipeline import PipelineModel
 from .residence import Residence
 from .sd import StableDiffusion
 from .vocabulary import Vocabulary
@@ -141,21 +142,23 @@ def _channels_last(parts: Any) -> Any:
 
 
 def _from_pipeline(pipe: Any, rows: int | None) -> Model:
+    from diffusers import DiffusionPipeline
+
     known = getattr(pipe, _KEPT_ON, None)
     if isinstance(known, Model):
         return known
-    family = family_of(pipe) or DRIVEN["StableDiffusionPipeline"]
-    missing = [part for part in family.parts if getattr(pipe, part, None) is None]
-    if missing:
-        raise ModelError(
-            "nbgen.load takes a name, a folder or a diffusers pipeline with a UNet, "
-            f"not {type(pipe).__name__} (it has no {missing[0]})."
-        )
-    if family.name == "sd" and getattr(pipe, "text_encoder_2", None) is not None:
-        raise ModelError(
-            f"this nbgen drives StableDiffusionPipeline models; {type(pipe).__name__} is of another family."
-        )
-    model: Model = family.make()(pipe, name=type(pipe).__name__, rows=rows)
+    family = family_of(pipe)
+    if family is None and isinstance(pipe, DiffusionPipeline):
+        model: Model = PipelineModel(pipe, rows=rows)
+    else:
+        family = family or DRIVEN["StableDiffusionPipeline"]
+        missing = [part for part in family.parts if getattr(pipe, part, None) is None]
+        if missing:
+            raise ModelError(
+                f"nbgen.load takes a name, a folder, a file or a diffusers pipeline, not {type(pipe).__name__} "
+                f"(it has no {missing[0]})."
+            )
+        model = family.make()(pipe, name=type(pipe).__name__, rows=rows)
     with contextlib.suppress(AttributeError):  # an object without room for it is wrapped anew each time
         setattr(pipe, _KEPT_ON, model)
     return model
