@@ -42,6 +42,7 @@ function render({ model, el }) {
 
   const words = () => ({ prompt: prompt.value, negative: negative.value });
   const start = () => {
+    if (generate.disabled) return;
     clearTimeout(waiting);
     model.send({ kind: "generate", ...words() });
   };
@@ -82,6 +83,14 @@ function render({ model, el }) {
     listening.addEventListener("keydown", pressed, true);
   });
 
+  // Without its kernel the panel is a picture of itself, and says so.
+  const gone = () => {
+    clearTimeout(waiting);
+    generate.disabled = stop.disabled = true;
+    busy.textContent = "The kernel is gone: run this cell again.";
+  };
+  model.on("comm_live_update", gone);
+
   const draw = () => {
     if (prompt.value !== model.get("prompt") && document.activeElement !== prompt) prompt.value = model.get("prompt");
     if (negative.value !== model.get("negative") && document.activeElement !== negative) {
@@ -110,6 +119,7 @@ function render({ model, el }) {
   return () => {
     model.off("change", draw);
     model.off("msg:custom", recalled);
+    model.off("comm_live_update", gone);
     listening?.removeEventListener("keydown", pressed, true);
     clearTimeout(waiting);
     clearTimeout(unheard);

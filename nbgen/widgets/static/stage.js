@@ -62,8 +62,11 @@ function render({ model, el }) {
   };
 
   let visible;
+  let live = true;
+  const gone = () => (live = false); // the kernel went away: nobody is there to be told
+  model.on("comm_live_update", gone);
   const tell = (now) => {
-    if (now === visible) return;
+    if (now === visible || !live) return;
     visible = now;
     model.send({ kind: "visible", view, visible });
   };
@@ -93,6 +96,7 @@ function render({ model, el }) {
     model.off("change:state", draw);
     model.off("change:busy", draw);
     model.off("msg:custom", received);
+    model.off("comm_live_update", gone);
     tell(false);
     if (url) URL.revokeObjectURL(url);
   };
