@@ -6,6 +6,7 @@ The public names are looked up lazily, so that `import nbgen` is fast and import
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -118,3 +119,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext nbgen`: the cell magic %%imagine, also in a terminal. A notebook has it once nbgen is imported."""
+    importlib.import_module(".verbs.imagining", __name__).register(shell)
+
+
+_shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+if getattr(_shell, "kernel", None) is not None:
+    load_ipython_extension(_shell)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -23,6 +23,9 @@ MODULES = ("elements.js", "arranging.js", "looking.js", "viewer.js")
 """The front end, in the order in which each needs only those before it."""
 
 _START = 'mount(document.getElementById("viewer"), JSON.parse(document.getElementById("data").textContent), document);'
+
+STATIC = Path(__file__).parent / "static"
+"""Where those modules are."""
 
 BUDGET = 48_000_000
 """Bytes that the pictures of one file may take before they are compressed with loss, then reduced."""
@@ -91,21 +94,38 @@ def view_data(
     `axes` are (title, labels); `roles` say for each whether it starts as "columns", "rows", "inside" or "pages".
     Pictures are stored losslessly where they fit into `budget` bytes together, else as WebP, else smaller.
     """
+    data, pictures = view_parts(title, axes, cells, roles=roles, notes=notes, budget=budget)
+    as_text = [
+        f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}" for kind, content in pictures
+    ]
+    return {**data, "pictures": as_text}
+
+
+def view_parts(
+    title: str,
+    axes: Sequence[tuple[str, Sequence[str]]],
+    cells: Sequence[ViewCell],
+    *,
+    roles: Sequence[str] | None = None,
+    notes: Iterable[str] = (),
+    budget: int = BUDGET,
+) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+    """The same with the pictures apart: the data without them, and the kind and content of each."""
     images = {
         cell.key or f"cell {number}": cell.image
         for number, cell in enumerate(cells)
         if cell.image is not None
     }
     packing = _choose_packing(list(images.values()), budget)
-    pictures: list[str] = []
+    pictures: list[tuple[str, bytes]] = []
     sizes: list[tuple[int, int]] = []
     numbers: dict[str, int] = {}
     for key, image in images.items():
         kind, content, size = packing.pack(image())
         numbers[key] = len(pictures)
-        pictures.append(f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}")
+        pictures.append((kind, content))
         sizes.append(size)
-    return {
+    data = {
         "title": printable(title),
         "notes": [printable(note) for note in (*notes, packing.note if images else "") if note],
         "axes": [
@@ -123,9 +143,15 @@ def view_data(
             }
             for number, cell in enumerate(cells)
         ],
-        "pictures": pictures,
         "sizes": sizes,
     }
+    return data, pictures
+
+
+def packed(images: Sequence[Callable[[], Image.Image]], budget: int) -> list[tuple[str, bytes]]:
+    """The kind and content of each picture, in the gentlest packing in which all fit into `budget` bytes."""
+    packing = _choose_packing(images, budget)
+    return [packing.pack(image())[:2] for image in images]
 
 
 def _choose_packing(images: Sequence[Callable[[], Image.Image]], budget: int) -> _Packing:
@@ -161,10 +187,13 @@ def html_page(data: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def bundle() -> str:
-    """The modules of the front end as one: imports between them taken out, `mount` still exported."""
-    return "\n".join(
-        re.sub(r"^import .*$", "", _static(name), flags=re.MULTILINE).strip() + "\n" for name in MODULES
-    )
+    """The modules of the front end as one, `mount` still exported."""
+    return joined([_static(name) for name in MODULES])
+
+
+def joined(modules: Iterable[str]) -> str:
+    """The texts of JavaScript modules as one, each after those it needs: imports between them are taken out."""
+    return "\n".join(re.sub(r"^import .*$", "", text, flags=re.MULTILINE).strip() + "\n" for text in modules)
 
 
 def _inert(data: Mapping[str, Any]) -> str:
@@ -179,4 +208,4 @@ def _hash(text: str) -> str:
 
 @lru_cache
 def _static(name: str) -> str:
-    return (files(__package__) / "static" / name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")

@@ -20,9 +20,9 @@ from ..show.geometry import Tile
 from ..show.grid_figure import ColourBar, grid_figure
 from ..show.measures import HEAT
 from ..show.table import Table
-from ..show.viewer import html_page
+from ..show.viewer import html_page, view_data
 from . import measuring
-from .grid_files import figure_metadata, table_of, viewer_data
+from .grid_files import figure_metadata, table_of, viewer_arguments
 from .reporting import report
 
 
@@ -199,10 +199,22 @@ class Grid:
         target = as_path(path)
         if target.suffix.lower() not in (".html", ".htm"):
             raise PictureFileError(f"the name of a page ends in .html, and {target.name!r} does not.")
-        page = html_page(
-            viewer_data(self.layout, self.pictures_at, self.reasons, self.title, self.notes, self.arrangement)
+        return write_file(target, html_page(view_data(**self.viewed())).encode("utf-8"))
+
+    def view(self) -> Any:
+        """The same as a panel in the cell: rearrange, zoom, recipes, wipe, blink and difference.
+
+        The notebook keeps the figure. Many or large pictures are compressed for it; `save_html` has the originals.
+        """
+        from ..widgets.viewing import GridView
+
+        return GridView(self)
+
+    def viewed(self) -> dict[str, Any]:
+        """What the page and the panel show, as `show.viewer` takes it."""
+        return viewer_arguments(
+            self.layout, self.pictures_at, self.reasons, self.title, self.notes, self.arrangement
         )
-        return write_file(target, page.encode("utf-8"))
 
     def report(self, kind: str = "markdown") -> str:
         """A methods paragraph and a table of settings for a paper: "markdown" or "latex".

@@ -14,7 +14,7 @@ from ..metadata import XMP, xmp_packet
 from ..picture import Picture
 from ..recipe import FIELDS, ModelRef, Recipe
 from ..show.table import Table
-from ..show.viewer import ViewCell, view_data
+from ..show.viewer import ViewCell
 
 GRID = "nbgen-grid"
 """The text chunk of a PNG, and the element of a WebP's XMP, that hold axes and recipes."""
@@ -81,7 +81,7 @@ def _plain(picture: Picture) -> dict[str, Any]:
     return picture.recipe.to_plain()
 
 
-def viewer_data(
+def viewer_arguments(
     layout: Layout,
     pictures: Mapping[int, Picture],
     reasons: Mapping[int, str],
@@ -89,7 +89,7 @@ def viewer_data(
     notes: Sequence[str],
     arrangement: Arrangement | None,
 ) -> dict[str, Any]:
-    """The data of the HTML page, in the arrangement given."""
+    """What `show.viewer` takes, for the HTML page and for the panel in a cell, in the arrangement given."""
     cells = []
     for number, cell in enumerate(layout.cells):
         picture = pictures.get(number)
@@ -109,7 +109,13 @@ def viewer_data(
     axes = [(each.title, each.labels) for each in layout.axes]
     # The title is mostly the prompt, which the notes begin with where all cells share it.
     said = [note.removeprefix(f"{title} · ") for note in notes]
-    return view_data(title, axes, cells, roles=_roles(layout, arrangement), notes=said)
+    return {
+        "title": title,
+        "axes": axes,
+        "cells": cells,
+        "roles": _roles(layout, arrangement),
+        "notes": said,
+    }
 
 
 def _roles(layout: Layout, arrangement: Arrangement | None) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from PIL import Image
@@ -21,9 +21,11 @@ from ..show import animation
 from ..show.figure_files import ShownFigure
 from ..show.walk_figure import walk_figure
 from ..show.walking import (
+    AT_A_TIME,
     Distances,
     Pixels,
     gini,
+    neighbour_distances,
     on_the_cross_fade,
     root_mean_square,
     sharpness_at_the_middle,
@@ -32,8 +34,6 @@ from ..show.words import one_line
 
 FPS = 12.0
 """Frames a second, where nobody says otherwise."""
-_AT_A_TIME = 16
-"""Frames held in memory while a walk is measured."""
 
 
 class Walk(Sequence[Picture]):
@@ -146,29 +146,31 @@ class Walk(Sequence[Picture]):
             return self._save_frames(target, level)
         first = self[0]
         plain = first.cost.to_plain() if level == "full" else None
-        content = animation.encoded(
-            [picture.pixels for picture in self],
-            target.suffix,
-            fps,
+        write = partial(
+            animation.write,
+            frames=[picture.pixels for picture in self],
+            suffix=target.suffix,
+            fps=fps,
             info=meta.png_info(first.recipe, plain, level),
             sidecar=meta.sidecar(first.recipe, plain, level, "WEBP"),
         )
-        return write_file(target, content)
+        return write_file(target, write)
+
+    def view(self, beside: Walk | None = None) -> Any:
+        """A player in the cell: scrub, step, speed, there and back; `beside` plays another walk next to it.
+
+        `player.picture` is the frame at which it was stopped. The notebook keeps the animation.
+        """
+        from ..widgets.viewing import Player
+
+        return Player(self, beside)
 
     # What is measured.
 
     @cached_property
     def steps(self) -> tuple[float, ...]:
         """How far each frame is from the next; in a loop, also the last from the first."""
-        followers = (*self._pictures[1:], *(self._pictures[:1] if self.loop and len(self) > 1 else ()))
-        found: list[float] = []
-        for start in range(0, len(followers), _AT_A_TIME):
-            part = slice(start, start + _AT_A_TIME)
-            arrays = [np.asarray(each) for each in self._pictures[start : start + _AT_A_TIME + 1]]
-            later = arrays[1 : len(followers[part]) + 1]
-            later += [np.asarray(each) for each in followers[part][len(later) :]]
-            found += self._distances(arrays[: len(later)], later)
-        return tuple(float(distance) for distance in found)
+        return neighbour_distances(len(self), self._array, self._distances, loop=self.loop)
 
     @property
     def consistency(self) -> float:
@@ -192,10 +194,15 @@ class Walk(Sequence[Picture]):
         Scores of smoothness favour a plain cross-fade; this one is 0 for it, so read the two together. Of a
         loop, its first half is measured, since its ends are neighbours.
         """
-        frames = self._half()
-        if len(frames) < 3:
+        last = self._half() - 1
+        if last < 2:
             return 0.0
-        return float(np.mean(self._distances(frames[1:-1], on_the_cross_fade(frames)[1:-1])))
+        ends = self._array(0), self._array(last)
+        found: list[float] = []
+        for start in range(1, last, AT_A_TIME):
+            frames = [self._array(number) for number in range(start, min(start + AT_A_TIME, last))]
+            found += self._distances(frames, on_the_cross_fade(frames, ends))
+        return float(np.mean(found))
 
     @cached_property
     def sharpness_at_the_middle(self) -> float:
@@ -203,11 +210,14 @@ class Walk(Sequence[Picture]):
 
         Of a loop, its first half is measured.
         """
-        return sharpness_at_the_middle(self._half())
+        return sharpness_at_the_middle(self._half(), self._array)
 
-    def _half(self) -> list[Pixels]:
-        count = len(self) // 2 + 1 if self.loop else len(self)
-        return [np.asarray(picture) for picture in self._pictures[:count]]
+    def _half(self) -> int:
+        """How many frames lead from the one end to the other."""
+        return len(self) // 2 + 1 if self.loop else len(self)
+
+    def _array(self, number: int) -> Pixels:
+        return np.asarray(self._pictures[number])
 
     def _with(self, pictures: Sequence[Picture], *, loop: bool) -> Walk:
         return Walk(pictures, loop=loop, fps=self.fps, distances=self._distances)

@@ -7,6 +7,7 @@ own test helper (`jupyterlab.galata`) removes the token and puts `window.jupyter
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -85,12 +86,11 @@ class Lab:
             **self._environment,
         }
         environment.pop("NBGEN_PROGRESS", None)
-        # Nobody answers the question whether JupyterLab's news may be fetched.
-        settings = self.folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True)
-        (settings / "notification.jupyterlab-settings").write_text(
-            '{"fetchNews": "false", "checkForUpdates": false}'
+        (self.folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension").mkdir(
+            parents=True
         )
+        # Nobody answers the question whether JupyterLab's news may be fetched.
+        self.set("notification", {"fetchNews": "false", "checkForUpdates": False})
         self._log = open(self.folder / "server.log", "wb")
         self._server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--config={configuration}"],
@@ -123,6 +123,11 @@ class Lab:
                     return
             time.sleep(0.2)
         raise RuntimeError("JupyterLab did not start:\n" + (self.folder / "server.log").read_text()[-2000:])
+
+    def set(self, plugin: str, values: dict[str, Any]) -> None:
+        """Settings of a person, of a plugin of JupyterLab's own "apputils"; pages that are opened later have them."""
+        folder = self.folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+        (folder / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
 
     def write(self, name: str, cells: Sequence[str]) -> Path:
         """A notebook file with these code cells, in the server's folder."""

@@ -1,5 +1,6 @@
 // A comparison that can be rearranged. mount(root, data) builds it inside `root` and returns a function that removes it;
 // `keys` is where key presses are heard: `root` in a notebook, the document where nothing else is on the page.
+// `arranged(state, marks)` is called whenever something moved or was marked.
 
 import { ROLES, assignRole, finder, pagesOf, startingState, transpose } from "./arranging.js";
 import { describe, make, picture } from "./elements.js";
@@ -13,7 +14,7 @@ const HELP = [
   ["+ − 0", "larger, smaller, fitted"], ["T", "swap rows and columns"], ["[ ]", "page before, page after"], ["Esc", "close, or clear the marks"],
 ];
 
-export function mount(root, data, keys = root) {
+export function mount(root, data, keys = root, arranged = () => {}) {
   const state = startingState(data);
   const find = finder(data);
   const marks = [null, null];
@@ -81,6 +82,7 @@ export function mount(root, data, keys = root) {
     lines = [];
     main.replaceChildren(...(pages.length ? pages.map(drawPage) : [make("p", { class: "soft", textContent: "Nothing is shown: choose values again." })]));
     if (!places.has(current)) current = places.keys().next().value ?? -1;
+    arranged(state, marks);
     const entry = button(current);
     if (entry) entry.tabIndex = 0;
     resize(size);
