@@ -7,6 +7,8 @@ a cloud of points.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -201,15 +203,27 @@ def predicted(mixture: Mixture, kind: str, x: Tensor, alpha: float | Tensor, sig
 
 
 def log_sigmas(trained: Mapping[str, Any]) -> Tensor:
-    """log σ/α at each timestep of training, float64.
+    """log σ/α at each timestep of training, float64: what diffusers' schedulers have, without importing them.
 
     The last one of a zero-SNR schedule, infinite by right, is that of a ᾱ of 2⁻²⁴, as diffusers' Euler has it.
     """
-    from diffusers import DDIMScheduler
-
-    known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
-    scheduler: Any = DDIMScheduler(**{name: trained[name] for name in known if name in trained})
-    alphas = scheduler.alphas_cumprod.double()
+    count = trained["num_train_timesteps"]
+    if trained["beta_schedule"] == "squaredcos_cap_v2":
+        bar = [math.cos((place / count + 0.008) / 1.008 * math.pi / 2) ** 2 for place in range(count + 1)]
+        betas = torch.tensor([min(1 - after / before, 0.999) for before, after in itertools.pairwise(bar)])
+    else:
+        power = 0.5 if trained["beta_schedule"] == "scaled_linear" else 1.0
+        ends = trained["beta_start"] ** power, trained["beta_end"] ** power
+        betas = torch.linspace(*ends, count) ** (1 / power)
+    alphas = torch.cumprod(1 - betas, 0)
+    if trained.get(
+        "rescale_betas_zero_snr"
+    ):  # arXiv 2305.08891, algorithm 1, by way of the betas as diffusers goes
+        roots = alphas.sqrt()
+        alphas = ((roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))) ** 2
+        betas = 1 - torch.cat([alphas[:1], alphas[1:] / alphas[:-1]])
+        alphas = torch.cumprod(1 - betas, 0)
+    alphas = alphas.double()
     alphas = torch.where(alphas > 0, alphas, 2.0**-24)
     return ((1 - alphas) / alphas).sqrt().log()
 

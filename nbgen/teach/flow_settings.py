@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
 from ..errors import NbgenError, brief, did_you_mean
@@ -158,9 +159,10 @@ def _with_runnable(settings: Settings, *, given: bool) -> Settings:
     return replace(settings, sampler=tuple(names))
 
 
-def runnable(settings: Settings) -> list[str]:
-    """The samplers that a menu offers for this schedule, those with a bent schedule of steps beside the plain ones."""
-    samplers, found = settings.samplers(), []
+@cache
+def runnable(schedule: str) -> tuple[str, ...]:
+    """The samplers that a menu offers for this noise schedule, those on a bent schedule of steps beside the plain."""
+    samplers, found = Samplers(distribution("ring of eight"), SCHEDULES[schedule], 1, 0), []
     for row in SAMPLERS:
         for name in (row.name, *(f"{row.name} {curve}" for curve in row.curves if curve in ("karras", "lu"))):
             try:
@@ -168,4 +170,4 @@ def runnable(settings: Settings) -> list[str]:
             except NbgenError:
                 continue
             found.append(name)
-    return found
+    return tuple(found)

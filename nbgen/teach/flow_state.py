@@ -43,7 +43,7 @@ def state(lab: FlowLab) -> dict[str, Any]:
                 "label": label,
                 "calls": path.calls,
                 "stochastic": path.stochastic,
-                "error": lab.samplers.error(path, now.reference_steps),
+                "error": None if lab.pending() else lab.samplers.error(path, now.reference_steps),
             }
             for label, path in zip(run_labels(lab), lab.paths, strict=True)
         ]
@@ -68,7 +68,7 @@ def menus(lab: FlowLab) -> dict[str, Any]:
     return {
         "distributions": names,
         "schedules": list(SCHEDULES),
-        "samplers": runnable(lab.settings),
+        "samplers": list(runnable(lab.settings.schedule)) if lab.settings.view == "sampling" else [],
         "classes": list(lab.settings.distribution.classes),
     }
 

@@ -109,11 +109,13 @@ def _sampling(lab: FlowLab) -> Frame:
     for number, (run, path, points) in enumerate(zip(words, lab.paths, shown, strict=True)):
         arrays[f"points{number}"] = plain(points)
         arrays[f"path{number}"] = plain(path.points[:, :WAYS])
-        off = "noise added on the way" if run["stochastic"] else f"error {run['error']:.3f}"
+        measured = "measuring …" if run["error"] is None else f"error {run['error']:.3f}"
+        off = "noise added on the way" if run["stochastic"] else measured
         legend.append(
             {"mark": "dot", "colour": number, "text": f"{run['label']}: {run['calls']} calls, {off}"}
         )
-        marks.append({"x": run["calls"], "y": run["error"], "colour": number})
+        if run["error"] is not None:
+            marks.append({"x": run["calls"], "y": run["error"], "colour": number})
     series = []
     for number, label in enumerate(dict.fromkeys(row["sampler"] for row in lab.curves)):
         rows = [row for row in lab.curves if row["sampler"] == label]

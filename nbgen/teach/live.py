@@ -63,6 +63,13 @@ class Laboratory:
         """What the page draws: words and numbers, and arrays (float32, int32 or uint8)."""
         raise NotImplementedError
 
+    def pending(self) -> bool:
+        """Whether there is work that may wait until everything else is done and shown."""
+        return False
+
+    def catch_up(self) -> None:
+        """Do that work."""
+
     def advance(self) -> None:
         """One beat of playing; sets `playing` to False at the end."""
         raise NotImplementedError
@@ -198,7 +205,9 @@ class Panel(anywidget.AnyWidget):
         if self._closed:
             return False
         wanted = bool(self._visible) and not self._awaited
-        return bool(self._requests) or (wanted and (self._dirty or self._laboratory.playing))
+        if self._requests or (wanted and (self._dirty or self._laboratory.playing)):
+            return True
+        return bool(self._visible) and not self._laboratory.playing and self._laboratory.pending()
 
     def _seconds_to_rest(self) -> float | None:
         """Seconds until the still picture is due, 0 when it is; None where nothing changed since the last one."""
@@ -219,6 +228,9 @@ class Panel(anywidget.AnyWidget):
                     return
                 elif laboratory.playing and not self._dirty:
                     laboratory.advance()
+                    self._note_change()
+                elif not self._dirty_and_seen() and laboratory.pending():
+                    laboratory.catch_up()
                     self._note_change()
             except NbgenError as error:
                 self._complain(str(error))

@@ -95,6 +95,10 @@ class Samplers:
             self._reference[steps] = self._run(self.model.resolve(seed=self.seed, **fields))[-1]
         return self._reference[steps]
 
+    def has_reference(self, steps: int) -> bool:
+        """Whether `reference` would answer at once."""
+        return steps in self._reference
+
     def error(self, path: Path, reference_steps: int) -> float:
         """The root of the mean square distance, per coordinate, between the path's end and the exact one."""
         return float(((path.end - self.reference(reference_steps)) ** 2).mean().sqrt())

@@ -74,6 +74,7 @@ class FlowLab(Laboratory):
     def state(self) -> dict[str, Any]:
         """Settings and measurements as plain values: a snapshot, safe to keep."""
         with self.lock:
+            self.catch_up()
             return flow_state.state(self)
 
     def set(self, **settings: Any) -> FlowLab:
@@ -171,6 +172,7 @@ class FlowLab(Laboratory):
         from .flow_figures import figure
 
         with self.lock:
+            self.catch_up()
             return figure(*self.frame())
 
     # What the views ask for; each is made once for its settings.
@@ -253,6 +255,14 @@ class FlowLab(Laboratory):
     def play(self) -> None:
         """Start playing, from the beginning where it was at the end."""
         flow_playing.play(self)
+
+    def pending(self) -> bool:
+        now = self.settings
+        return now.view == "sampling" and not self.samplers.has_reference(now.reference_steps)
+
+    def catch_up(self) -> None:
+        if self.pending():  # hundreds of calls: samplers' ways are shown before their errors
+            self.samplers.reference(self.settings.reference_steps)
 
     def advance(self) -> None:
         flow_playing.advance(self)
