@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import PictureFileError, brief
 
 PART = ".part"
 """The ending of a file that is still being written; nothing ever reads one."""
 
+Content = bytes | Callable[[BinaryIO], None]
+"""What a file is to hold: bytes, or a function that writes them bit by bit."""
+
 
 def write_atomically(
-    path: Path, content: bytes, *, durable: bool = False, modified_ns: int | None = None
+    path: Path, content: Content, *, durable: bool = False, modified_ns: int | None = None
 ) -> None:
     """Write `content` under a temporary name beside `path`, then rename it there.
 
@@ -28,7 +33,10 @@ def write_atomically(
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -53,7 +61,7 @@ def as_path(path: object) -> Path:
     return Path(name)
 
 
-def write_file(path: Path, content: bytes, *, durable: bool = False) -> Path:
+def write_file(path: Path, content: Content, *, durable: bool = False) -> Path:
     """As `write_atomically`, for a file that a person asked for. Raises PictureFileError; returns the path."""
     try:
         write_atomically(path, content, durable=durable)

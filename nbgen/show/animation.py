@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import GifImagePlugin, Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import PictureFileError, did_you_mean
+from .apng import changes, write_apng
 
 SIDE = 256
 """Pixels of the longer side in a cell: small frames are enlarged to it crisply, large ones reduced."""
@@ -30,32 +32,34 @@ def shown_png(frames: Frames, fps: float) -> bytes:
     One palette serves all frames, so that colours do not flicker.
     """
     every = -(-len(frames) // MOST_SHOWN)
-    chosen = frames[::every]
-    small = [_reduced(frame()) for frame in chosen]
-    palette = _palette(small)
-    indexed = [_enlarged(image.quantize(palette=palette, dither=Image.Dither.NONE)) for image in small]
-    return _png(indexed, fps / every, None, compress_level=9)
+    small = [_reduced(frame()) for frame in frames[::every]]
+    palette = _palette([partial(_itself, image) for image in small])
+    indexed = (_enlarged(image.quantize(palette=palette, dither=Image.Dither.NONE)) for image in small)
+    buffer = io.BytesIO()
+    write_apng(buffer, indexed, len(small), fps / every, compress_level=9)
+    return buffer.getvalue()
 
 
-def encoded(
+def write(
+    file: BinaryIO,
     frames: Frames,
     suffix: str,
     fps: float,
     *,
     info: PngInfo | None = None,
     sidecar: dict[str, bytes] | None = None,
-) -> bytes:
-    """The frames, at their own size, as the content of a file that ends in `suffix`, played `fps` a second for ever.
+) -> None:
+    """Write the frames, at their own size, as a file that ends in `suffix`, played `fps` a second for ever.
 
     ".png" and ".webp" keep every pixel; ".gif" has 256 colours; ".mp4" is H.264. `info` are the text chunks of
-    the PNG, `sidecar` what Pillow takes for a WebP. Raises PictureFileError for another suffix, for what the
-    format cannot hold, and for ".mp4" where `av` is missing.
+    the PNG, `sidecar` what Pillow takes for a WebP. No more than two frames are in memory at a time. Raises
+    PictureFileError for another suffix, for what the format cannot hold, and for ".mp4" where `av` is missing.
     """
-    writers: dict[str, Callable[[], bytes]] = {
-        ".png": lambda: _png([frame() for frame in frames], fps, info, compress_level=6),
-        ".webp": lambda: _webp(frames, fps, sidecar or {}),
-        ".gif": lambda: _gif(frames, fps),
-        ".mp4": lambda: _mp4((frame() for frame in frames), fps),
+    writers: dict[str, Callable[[], None]] = {
+        ".png": lambda: write_apng(file, (frame() for frame in frames), len(frames), fps, info=info),
+        ".webp": lambda: _webp(file, frames, fps, sidecar or {}),
+        ".gif": lambda: _gif(file, frames, fps),
+        ".mp4": lambda: _mp4(file, (frame() for frame in frames), fps),
     }
     if suffix.lower() not in writers:
         raise PictureFileError(
@@ -63,54 +67,56 @@ def encoded(
             f"not {suffix!r}: {did_you_mean(suffix, writers)}"
         )
     try:
-        return writers[suffix.lower()]()
+        writers[suffix.lower()]()
     except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, PictureFileError):
-            raise
+        if isinstance(error, PictureFileError) or getattr(error, "errno", None) is not None:
+            raise  # the disk's own words, for a full one
         size = "×".join(map(str, frames[0]().size))
         raise PictureFileError(
             f"{suffix.lower()} cannot hold {len(frames)} frames of {size} pixels ({error}): save a .png."
         ) from None
 
 
-def _png(frames: list[Image.Image], fps: float, info: PngInfo | None, compress_level: int) -> bytes:
-    buffer = io.BytesIO()
-    frames[0].save(
-        buffer, "PNG", save_all=True, append_images=frames[1:], duration=1000 / fps, loop=0, pnginfo=info,
-        compress_level=compress_level, disposal=0, blend=0,
-    )  # fmt: skip
-    return buffer.getvalue()
+class _Reel(Image.Image):
+    """All frames as one image that Pillow turns to each in its turn, so that they are loaded one at a time."""
+
+    def __init__(self, frames: Frames) -> None:
+        super().__init__()
+        self._frames = frames
+        self.n_frames = len(frames)
+        self.seek(0)
+
+    def seek(self, frame: int) -> None:
+        image = self._frames[frame]()
+        image.load()
+        self.im, self._mode, self._size, self._at = image.im, image.mode, image.size, frame
+
+    def tell(self) -> int:
+        return self._at
 
 
-def _webp(frames: Frames, fps: float, sidecar: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    rest = (frame() for frame in frames[1:])
+def _webp(file: BinaryIO, frames: Frames, fps: float, sidecar: dict[str, bytes]) -> None:
+    buffer = io.BytesIO()  # Pillow assembles the file in memory, compressed
     options: dict[str, Any] = {"lossless": True, "quality": 80, "method": 4, **sidecar}
-    frames[0]().save(
-        buffer, "WEBP", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0, **options
-    )
-    return buffer.getvalue()
+    _Reel(frames).save(buffer, "WEBP", save_all=True, duration=round(1000 / fps), loop=0, **options)
+    file.write(buffer.getbuffer())
 
 
-def _gif(frames: Frames, fps: float) -> bytes:
+def _gif(file: BinaryIO, frames: Frames, fps: float) -> None:
     """One palette for all frames: one each would flicker."""
-    images = [frame() for frame in frames]
-    palette = _palette(images)
-    indexed = [image.quantize(palette=palette) for image in images]
-    buffer = io.BytesIO()
+    palette = _palette(frames)
     # A GIF counts in hundredths of a second.
-    indexed[0].save(
-        buffer,
-        "GIF",
-        save_all=True,
-        append_images=indexed[1:],
-        loop=0,
-        duration=max(20, round(100 / fps) * 10),
-    )
-    return buffer.getvalue()
+    duration = max(20, round(100 / fps) * 10)
+    indexed = (frame().quantize(palette=palette) for frame in frames)
+    for number, (image, left, top) in enumerate(changes(indexed)):
+        if number == 0:
+            file.write(b"".join(GifImagePlugin.getheader(image, info={"loop": 0})[0]))
+        for block in GifImagePlugin.getdata(image, (left, top), duration=duration):
+            file.write(block)
+    file.write(b";")
 
 
-def _mp4(frames: Iterator[Image.Image], fps: float) -> bytes:
+def _mp4(file: BinaryIO, frames: Iterator[Image.Image], fps: float) -> None:
     try:
         import av
     except ImportError:
@@ -118,9 +124,8 @@ def _mp4(frames: Iterator[Image.Image], fps: float) -> bytes:
             'an .mp4 needs the package av, which is not installed: pip install "nbgen[video]". '
             ".png, .webp and .gif need nothing."
         ) from None
-    buffer = io.BytesIO()
     codec = next((name for name in ("libx264", "libopenh264") if name in av.codecs_available), "mpeg4")
-    with av.open(buffer, "w", format="mp4") as container:
+    with av.open(file, "w", format="mp4") as container:
         stream: Any = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1000))
         stream.pix_fmt = "yuv420p"  # the one that every player and browser knows
         if codec == "libx264":
@@ -131,7 +136,6 @@ def _mp4(frames: Iterator[Image.Image], fps: float) -> bytes:
                 stream.height, stream.width = pixels.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
-    return buffer.getvalue()
 
 
 def _even_sided(pixels: np.ndarray) -> np.ndarray:
@@ -154,9 +158,14 @@ def _enlarged(image: Image.Image) -> Image.Image:
     return image if factor == 1 else image.resize(size, Image.Resampling.NEAREST)
 
 
-def _palette(images: Iterable[Image.Image]) -> Image.Image:
-    """A palette for all the images together, found on at most a few hundred thousand of their pixels."""
-    pixels = [np.asarray(image).reshape(-1, 3) for image in images]
-    every = max(1, sum(map(len, pixels)) // 300_000)
-    sample = np.concatenate([each[::every] for each in pixels])
-    return Image.fromarray(sample[None]).quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+def _palette(frames: Frames) -> Image.Image:
+    """A palette for all the frames together, found on at most a few hundred thousand of their pixels."""
+    sample: list[np.ndarray] = []
+    for frame in frames:
+        pixels = np.asarray(frame()).reshape(-1, 3)
+        sample.append(pixels[:: max(1, len(frames) * len(pixels) // 300_000)].copy())
+    return Image.fromarray(np.concatenate(sample)[None]).quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+
+
+def _itself(image: Image.Image) -> Image.Image:
+    return image

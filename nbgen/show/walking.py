@@ -12,6 +12,9 @@ Pixels = NDArray[np.uint8]
 Distances = Callable[[Sequence[Pixels], Sequence[Pixels]], Sequence[float]]
 """How far each picture of the first list is from the one at its place in the second."""
 
+AT_A_TIME = 16
+"""Frames held in memory while a walk is measured."""
+
 
 def gini(distances: Sequence[float]) -> float:
     """How unevenly a total is shared out: 0 where all are equal, towards 1 where one has it all.
@@ -26,13 +29,13 @@ def gini(distances: Sequence[float]) -> float:
     return float(((2 * ranks - len(values) - 1) * values).sum() / (len(values) * total))
 
 
-def on_the_cross_fade(frames: Sequence[Pixels]) -> list[Pixels]:
-    """For each frame the picture most like it, pixel by pixel, among all blends of the first and the last.
+def on_the_cross_fade(frames: Sequence[Pixels], ends: tuple[Pixels, Pixels]) -> list[Pixels]:
+    """For each frame the picture most like it, pixel by pixel, among all blends of the two ends.
 
     The nearest blend, and not the one at the same fraction: a walk that merely fades unevenly would otherwise
     seem to be more than a fade.
     """
-    first, last = frames[0].astype(np.float64), frames[-1].astype(np.float64)
+    first, last = ends[0].astype(np.float64), ends[1].astype(np.float64)
     way = last - first
     length = float((way * way).sum())
     found = []
@@ -53,12 +56,30 @@ def sharpness(pixels: Pixels) -> float:
     return float(np.sqrt(np.mean(laplacian**2)))
 
 
-def sharpness_at_the_middle(frames: Sequence[Pixels]) -> float:
-    """How sharp the middle third of the frames is, as a share of what the ends are; a cross-fade falls below 1."""
-    count = len(frames)
-    ends = (sharpness(frames[0]) + sharpness(frames[-1])) / 2
-    middle = frames[count // 3 : count - count // 3] or frames
-    return float(np.mean([sharpness(frame) for frame in middle])) / ends if ends > 0 else math.nan
+def sharpness_at_the_middle(count: int, frame: Callable[[int], Pixels]) -> float:
+    """How sharp the middle third of `count` frames is, as a share of what the ends are; a cross-fade falls below 1.
+
+    frame: gives one of them by its number; they are asked for one at a time
+    """
+    ends = (sharpness(frame(0)) + sharpness(frame(count - 1))) / 2
+    middle = range(count // 3, count - count // 3) or range(count)
+    return float(np.mean([sharpness(frame(number)) for number in middle])) / ends if ends > 0 else math.nan
+
+
+def neighbour_distances(
+    count: int, frame: Callable[[int], Pixels], distances: Distances, *, loop: bool = False
+) -> tuple[float, ...]:
+    """How far each of `count` frames is from the next; in a loop, also the last from the first.
+
+    frame: gives one of them by its number; few are in memory at a time
+    """
+    steps = count if loop and count > 1 else count - 1
+    found: list[float] = []
+    for start in range(0, steps, AT_A_TIME):
+        numbers = range(start, min(start + AT_A_TIME, steps))
+        frames = [frame(number % count) for number in (*numbers, numbers[-1] + 1)]
+        found += distances(frames[:-1], frames[1:])
+    return tuple(float(distance) for distance in found)
 
 
 def root_mean_square(ones: Sequence[Pixels], others: Sequence[Pixels]) -> list[float]:

@@ -17,7 +17,7 @@ from ..layout import Cell, Layout
 from ..models.base import Model
 from ..picture import Picture
 from ..recipe import Recipe
-from ..show.walking import Distances, Pixels
+from ..show.walking import Distances, Pixels, neighbour_distances
 from .grid import Grid
 from .making import MOST_PICTURES
 from .pacing import PACES, Easing, as_easing, even, even_to_the_eye, leaps
@@ -211,7 +211,7 @@ def _perceptual(way: _Way, count: int, easing: Easing | None, eye: Distances) ->
     wanted = even(looks, False)
     seen: dict[Fraction, Picture] = {}
     known: list[Fraction] = []
-    distances: list[float] = []
+    distances: Sequence[float] = []
     for look in range(_MOST_LOOKS):
         new = [place for place in dict.fromkeys(wanted) if place not in seen]
         if not new:
@@ -219,11 +219,15 @@ def _perceptual(way: _Way, count: int, easing: Easing | None, eye: Distances) ->
         made = yield way.recipes(new)
         seen.update(zip(new, made, strict=True))
         known = sorted(seen)
-        pixels = [np.asarray(seen[place]) for place in known]
-        distances = [float(each) for each in eye(pixels[:-1], pixels[1:])]
+        shown = [seen[place] for place in known]
+        distances = neighbour_distances(len(shown), partial(_pixels, shown), eye)
         first = look == 0
         wanted = even_to_the_eye(known, distances, looks, False) if first else leaps(known, distances, count)
     return way.recipes(even_to_the_eye(known, distances, count, way.loop, easing))
+
+
+def _pixels(pictures: Sequence[Picture], number: int) -> Pixels:
+    return np.asarray(pictures[number])
 
 
 def _as_the_model_sees(model: Model, ones: Sequence[Pixels], others: Sequence[Pixels]) -> list[float]:

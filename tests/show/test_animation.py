@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from nbgen.errors import PictureFileError
-from nbgen.show.animation import COLOURS, MOST_SHOWN, encoded, shown_png
+from nbgen.show.animation import COLOURS, MOST_SHOWN, shown_png, write
 
 
 def frames(count, size=(24, 16), seed=0):
@@ -19,6 +21,12 @@ def frames(count, size=(24, 16), seed=0):
         for _ in range(count)
     ]
     return [lambda image=image: image for image in images]
+
+
+def encoded(made, suffix, fps):
+    file = io.BytesIO()
+    write(file, made, suffix, fps)
+    return file.getvalue()
 
 
 def test_an_animated_png_is_decoded_by_another_program_to_the_same_pixels():
@@ -67,3 +75,41 @@ def test_what_a_format_cannot_hold_is_said():
         encoded(frames(2, (17_000, 1)), ".webp", 12)
     with pytest.raises(PictureFileError, match="into a folder"):
         encoded(frames(2), ".avi", 12)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif"])
+def test_frames_that_change_in_places_are_the_same_for_pillow_and_ffmpeg(suffix):
+    """Only what differs from the frame before is in the file; frames that are alike stay frames."""
+    av = pytest.importorskip("av")
+    images = []
+    for number in (0, 1, 1, 2, 5):
+        pixels = np.full((20, 30, 3), 40, np.uint8)
+        pixels[3 + number : 8 + number, 4 : 10 + number] = (250, 10 * number, 30)
+        images.append(Image.fromarray(pixels))
+    content = encoded([lambda image=image: image for image in images], suffix, 10)
+    with av.open(io.BytesIO(content), format={".png": "apng"}.get(suffix)) as played:
+        decoded = [each.to_ndarray(format="rgb24") for each in played.decode(video=0)]
+    with Image.open(io.BytesIO(content)) as shown:
+        assert shown.n_frames == len(decoded) == 5
+        for number, image in enumerate(images):
+            shown.seek(number)
+            assert shown.info["duration"] == 100
+            assert np.array_equal(np.asarray(shown.convert("RGB")), np.asarray(image))
+            assert np.array_equal(decoded[number], np.asarray(image))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif", ".mp4"])
+def test_a_long_animation_holds_no_more_frames_than_a_short_one(suffix):
+    pytest.importorskip("av")
+    alive, most = set(), []
+
+    def frame(number):
+        image = Image.new("RGB", (16, 16), (number % 256, 10, 10))
+        alive.add(number)
+        weakref.finalize(image, alive.discard, number)
+        most.append(len(alive))
+        return image
+
+    for count in (4, 60):
+        encoded([partial(frame, number) for number in range(count)], suffix, 10)
+    assert max(most) <= 3

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -189,3 +191,21 @@ def test_a_strip_and_a_figure_show_ends_and_every_step():
     for theme in ("dark", "notebook"):
         assert walk.figure(theme=theme)._repr_png_()
     assert nbgen.Walk([frame(3)]).figure()._repr_png_()
+
+
+def test_a_long_walk_is_measured_with_few_frames_in_memory():
+    alive, most = set(), []
+
+    def load(number):
+        image = Image.new("RGB", SIZE, (number % 256, 10, 10))
+        alive.add(number)
+        weakref.finalize(image, alive.discard, number)
+        most.append(len(alive))
+        return image
+
+    walk = nbgen.Walk(
+        [nbgen.Picture(partial(load, number), size=SIZE, name=str(number)) for number in range(400)]
+    )
+    assert len(walk.steps) == 399 and walk.off_the_cross_fade >= 0
+    assert np.isnan(walk.sharpness_at_the_middle)  # flat pictures have none
+    assert len(most) > 3 * 400 / 2 and max(most) <= 20
