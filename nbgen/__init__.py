@@ -21,6 +21,8 @@ _HOMES = {
     "Recipe": "recipe",
     "Walk": "verbs.walk",
     "axis": "axes",
+    "blend": "verbs.editing",
+    "collections": "verbs.remembering",
     "compare": "verbs.comparing",
     "convergence": "verbs.converging",
     "defaults": "session",
@@ -33,6 +35,7 @@ _HOMES = {
     "list_samplers": "models.catalogue",
     "load": "models.loading",
     "mask": "widgets.painting",
+    "outpaint": "verbs.editing",
     "plan": "verbs.comparing",
     "prune": "verbs.remembering",
     "read": "picture",
@@ -40,6 +43,7 @@ _HOMES = {
     "spread": "axes",
     "studio": "widgets.studio",
     "swap_words": "axes",
+    "upscale": "verbs.editing",
     "vary": "verbs.varying",
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
@@ -55,6 +59,8 @@ __all__ = [
     "Walk",
     "__version__",
     "axis",
+    "blend",
+    "collections",
     "compare",
     "convergence",
     "defaults",
@@ -69,6 +75,7 @@ __all__ = [
     "list_samplers",
     "load",
     "mask",
+    "outpaint",
     "plan",
     "prune",
     "read",
@@ -77,6 +84,7 @@ __all__ = [
     "studio",
     "swap_words",
     "teach",
+    "upscale",
     "vary",
 ]
 
@@ -90,11 +98,12 @@ if TYPE_CHECKING:
     from .session import defaults
     from .verbs.comparing import compare, plan
     from .verbs.converging import convergence
+    from .verbs.editing import blend, outpaint, upscale
     from .verbs.filming import filmstrip
     from .verbs.grid import Grid
     from .verbs.interpolating import interpolate, interpolate_grid
     from .verbs.making import generate
-    from .verbs.remembering import history, prune
+    from .verbs.remembering import collections, history, prune
     from .verbs.varying import vary
     from .verbs.walk import Walk
     from .widgets.painting import mask, sketch

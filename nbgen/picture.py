@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -114,9 +115,15 @@ class Picture:
 
     def star(self, on: bool = True) -> None:
         """Give this stored picture a star, or take it away: pruning spares it, `history(starred=True)` finds it."""
-        from .storage import default_store
+        from .storage import default_store as store
 
-        default_store().star(self.key, on)
+        store().star(self.key, on)
+
+    def collect(self, name: str, on: bool = True) -> None:
+        """Put this stored picture into the collection `name`, or take it out; `history(collection=name)` shows it."""
+        from .storage import default_store as store
+
+        store().collect(self.key, name, on)
 
     def save(self, path: str | os.PathLike[str], metadata: str = "recipe") -> Path:
         """Write the picture at its original size and return the path; the suffix chooses PNG, WebP or JPEG.
@@ -278,6 +285,8 @@ def _by(size: tuple[int, int]) -> str:
 def _caption(name: str, value: Any) -> str:
     if name in ("prompt", "sampler", "model") and value is not None:
         return label_of(value)
+    if name in ("image", "mask") and value is not None:
+        return name + " " + re.sub("([0-9a-f]{8})[0-9a-f]{56}", r"\1", str(value))  # hashes, shortened
     return f"{name.replace('_', ' ')} {label_of(value)}"
 
 

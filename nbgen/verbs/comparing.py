@@ -22,7 +22,8 @@ from ..recipe import FIELDS, Mix, ModelRef, Recipe
 from .auditing import audit
 from .existing import compare_existing
 from .grid import Grid
-from .making import as_model
+from .making import as_model, noted
+from .picture_axes import axes_with_hashes, with_hashes
 from .planning import Plan, estimate
 from .running import start_each
 from .waiting import deliver
@@ -140,6 +141,7 @@ def _prepare(
                 f"after the prompt come axes (nbgen.axis, nbgen.swap_words) or fields by name, not {brief(each)}."
             )
     given, base = _given(start, fields)
+    given, axes = with_hashes(given), axes_with_hashes(axes)
     choices = _model_choices(axes, given)
     # Several models may not fit into memory together: their cells are checked before their weights are read.
     with weightless() if len(choices) > 1 else contextlib.nullcontext():
@@ -227,7 +229,7 @@ def _by_model(recipes: Sequence[Recipe], models: Mapping[ModelRef, Model]) -> li
 
 def _notes(recipes: Sequence[Recipe], models: Mapping[ModelRef, Model]) -> list[str]:
     """What a person should know before looking, such as words that a model cannot follow; each once."""
-    different = {(recipe.prompt, recipe.model): recipe for recipe in recipes}.values()
+    different = {(*noted(recipe), recipe.model): recipe for recipe in recipes}.values()
     return list(
         dict.fromkeys(
             note for recipe in different if recipe.model for note in models[recipe.model].notes(recipe)

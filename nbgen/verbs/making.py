@@ -188,6 +188,11 @@ def _seeds(seed: Any, n: Any, prompts: int) -> tuple[list[int | Mix], bool]:
     return [first + place for place in range(count)], drawn
 
 
+def noted(recipe: Recipe) -> tuple[Any, ...]:
+    """The part of a recipe that a model's notes are about."""
+    return recipe.prompt, recipe.image, recipe.size, recipe.strength, recipe.steps
+
+
 def _say(recipes: Sequence[Recipe], model: Model, drawn: bool) -> None:
     """What a person should know before looking: the seed that was drawn, and words the model cannot follow."""
     if drawn:
@@ -198,8 +203,8 @@ def _say(recipes: Sequence[Recipe], model: Model, drawn: bool) -> None:
         )
     notes = dict.fromkeys(
         note
-        for prompt in {recipe.prompt: recipe for recipe in recipes}.values()
-        for note in model.notes(prompt)
+        for recipe in {noted(recipe): recipe for recipe in recipes}.values()
+        for note in model.notes(recipe)
     )
     for note in notes:
         say(note)

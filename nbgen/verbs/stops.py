@@ -22,7 +22,7 @@ METHODS = ("embedding", "attention")
 NUMBERS = ("guidance", "guidance_rescale", "distilled_guidance", "truncation", "strength")
 """Fields whose values may differ between stops, and then travel evenly from one to the other."""
 
-_TRAVELLING = frozenset({"prompt", "negative", "seed", "mixing", *NUMBERS})
+_TRAVELLING = frozenset({"prompt", "negative", "seed", "image", "mixing", *NUMBERS})
 
 
 def complete(
@@ -96,7 +96,10 @@ def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") 
     for name in ("prompt", "negative"):
         first, second = getattr(one, name), getattr(other, name)
         if first != second:
-            changes |= {name: _mixed((1 - part, first or ""), (part, second or "")), "mixing": method}
+            changes |= {name: mixed((1 - part, first or ""), (part, second or "")), "mixing": method}
+    if one.image != other.image:
+        assert one.image is not None and other.image is not None
+        changes["image"] = mixed((1 - part, one.image), (part, other.image))
     if one.seed != other.seed:
         changes["seed"] = arc(one.seed, other.seed, part)
     for name in NUMBERS:
@@ -153,8 +156,8 @@ def _direction(seed: int | Mix) -> dict[int, float]:
     return {int(value): weight / length for weight, value in seed.parts}
 
 
-def _mixed(*parts: tuple[float, str | Mix]) -> str | Mix:
-    """Prompts by weight; a Mix among them is taken apart."""
+def mixed(*parts: tuple[float, str | Mix]) -> str | Mix:
+    """Texts (prompts, or hashes of images) by weight; a Mix among them is taken apart."""
     flat: list[tuple[float, str | int]] = []
     for weight, value in parts:
         inner = value.parts if isinstance(value, Mix) else ((1.0, value),)
@@ -277,7 +280,7 @@ def _check_way(stops: Sequence[Recipe], along: str | None) -> None:
             )
     if not differing:
         raise RecipeError("all stops are the same: give different prompts, seeds or numbers.")
-    for name in NUMBERS:
+    for name in (*NUMBERS, "image"):
         if name in differing and any(getattr(each, name) is None for each in stops):
             raise RecipeError(f"some stops have a {name} and others none: give {name}= for all of them.")
 

@@ -1,0 +1,208 @@
+"""`outpaint`, `upscale` and `blend`: from pictures to pictures, by the same model and with recipes of their own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import PictureFileError, RecipeError, brief
+from ..inputs import blob_of, opened
+from ..jobs import Job
+from ..models.base import Model
+from ..models.loading import find
+from ..names import check_fields
+from ..picture import Picture
+from ..recipe import Mix, Recipe
+from ..values import as_whole
+from .making import as_model
+from .running import start
+from .stops import arc, mixed
+from .waiting import deliver
+from .watching import say
+
+FEATHER = 4
+"""Pixels over which what is painted anew passes into a picture where nothing is said."""
+REFINED = 0.3
+"""Strength with which an enlarged picture is refined where nothing is said: details, and no new layout."""
+BLENDED = 0.7
+"""Strength with which two pictures become one where nothing is said."""
+MOST_TIMES = 8
+"""How many times larger an upscaled picture can be."""
+ROOMY = 1.5
+"""How many times the pixels of a model's usual size it still makes well in one piece."""
+
+
+def outpaint(
+    picture: Any,
+    prompt: str | Mix | None = None,
+    *,
+    left: int = 0,
+    right: int = 0,
+    top: int = 0,
+    bottom: int = 0,
+    model: Any = None,
+    wait: bool = True,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    **fields: Any,
+) -> Any:
+    """The picture with more of the scene around it: `left`, `right`, `top` and `bottom` pixels on each side.
+
+    picture: a Picture, PIL image, array or path; prompt: what the whole shows, the picture's own where it has one
+    fields: as in `generate`; strength is 1 when left out, feather a few pixels, seed the picture's own or 0
+    wait, fresh, store, exact: as in `generate`
+
+    What was there keeps its very pixels but for the feather's breadth. The sides of the whole must be sizes that the
+    model makes; RecipeError names the nearest. Returns a Picture whose recipe makes it again.
+
+        wide = nbgen.outpaint(picture, left=32, right=32)
+    """
+    sides = {"left": left, "right": right, "top": top, "bottom": bottom}
+    sides = {name: as_whole(name, value) for name, value in sides.items()}
+    if min(sides.values()) < 0 or not any(sides.values()):
+        raise RecipeError(
+            "outpaint adds left=, right=, top= or bottom= pixels: at least one above 0, none below."
+        )
+    chosen, base = _base(picture, prompt, model, fields, {"image", "mask"})
+    pixels = np.asarray(opened(blob_of("picture", picture)))
+    around = (sides["top"], sides["bottom"]), (sides["left"], sides["right"])
+    height, width = (side + sum(more) for side, more in zip(pixels.shape, around, strict=False))
+    feather = as_whole("feather", fields.pop("feather", FEATHER))
+    # The seam is made anew too, so that both sides of it are drawn by one hand.
+    kept = np.zeros((height, width), bool)
+    inner = [
+        slice(before + feather * (before > 0), side - after - feather * (after > 0))
+        for side, (before, after) in zip((height, width), around, strict=True)
+    ]
+    kept[inner[0], inner[1]] = True
+    if not kept.any():
+        raise RecipeError(
+            f"feather={feather} leaves nothing of a picture of {pixels.shape[1]}×{pixels.shape[0]}."
+        )
+    canvas = np.pad(pixels, (*around, (0, 0)), mode="edge")
+    given = {
+        "strength": 1.0,
+        "size": (width, height),
+        **fields,
+        "image": canvas,
+        "mask": ~kept,
+        "feather": feather,
+    }
+    return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
+
+
+def upscale(
+    picture: Any,
+    times: float = 2,
+    prompt: str | Mix | None = None,
+    *,
+    model: Any = None,
+    wait: bool = True,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    **fields: Any,
+) -> Any:
+    """The picture `times` as large on each side, its details drawn anew by the same model.
+
+    picture: a Picture, PIL image, array or path; times: above 1 and at most 8
+    prompt: what it shows, the picture's own where it has one
+    fields: as in `generate`; strength is 0.3 when left out: more invents more. Where the whole is larger than what the
+        model makes well, the denoiser sees it through overlapping windows; windows=(width, height) says their size
+    wait, fresh, store, exact: as in `generate`
+
+    The size is the nearest that the model makes. Returns a Picture whose recipe makes it again.
+
+        large = nbgen.upscale(picture, 2)
+    """
+    if isinstance(times, bool) or not isinstance(times, (int, float)) or not 1 < times <= MOST_TIMES:
+        raise RecipeError(f"times must be above 1 and at most {MOST_TIMES}, not {brief(times)}.")
+    chosen, base = _base(picture, prompt, model, fields, {"image", "mask", "size"})
+    image = blob_of("picture", picture)
+    multiple, most = chosen.size_multiple(), chosen.most_side()  # type: ignore[attr-defined]
+    own = opened(image).size
+    size = tuple(max(multiple, round(side * times / multiple) * multiple) for side in own)
+    if max(size) > most:
+        raise RecipeError(
+            f"{times:g} times {own[0]}×{own[1]} is {size[0]}×{size[1]}, and this model makes sides of at most {most} "
+            f"pixels: times={math.floor(10 * most / max(own)) / 10:g} fits."
+        )
+    usual = chosen.defaults["size"]
+    windows = usual if math.prod(size) > ROOMY * math.prod(usual) else None
+    given = {"strength": REFINED, "windows": windows, **fields, "image": image, "size": size}
+    return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
+
+
+def blend(
+    one: Any,
+    other: Any,
+    part: float = 0.5,
+    prompt: str | Mix | None = None,
+    *,
+    model: Any = None,
+    wait: bool = True,
+    fresh: bool = False,
+    store: bool = True,
+    exact: bool = False,
+    **fields: Any,
+) -> Any:
+    """One picture of two: their latents mixed, noised, and drawn anew under the mixture of their prompts.
+
+    one, other: Pictures, PIL images, arrays or paths; part: how much of the other, 0 to 1
+    prompt: what the blend shows; left out, both pictures' own prompts by weight, where both have one
+    fields: as in `generate`; strength is 0.7 when left out: less keeps more of both, like a double exposure
+    wait, fresh, store, exact: as in `generate`
+
+    Returns a Picture whose recipe makes it again.
+
+        nbgen.blend(cat, dog, 0.5)
+    """
+    if isinstance(part, bool) or not isinstance(part, (int, float)) or not 0 <= part <= 1:
+        raise RecipeError(f"part is how much of the other picture there is, from 0 to 1, not {brief(part)}.")
+    chosen, base = _base(one, prompt, model, fields, {"image", "mask"})
+    theirs = other.recipe if isinstance(other, Picture) else None
+    if prompt is None and theirs is not None and "prompt" in base:
+        base["prompt"] = mixed((1 - part, base["prompt"]), (part, theirs.prompt or ""))
+        if "seed" not in fields and theirs.seed != base.get("seed", 0) and 0 < part < 1:
+            base["seed"] = arc(base.get("seed", 0), theirs.seed, float(part))
+    image = mixed((1 - part, blob_of("one", one)), (part, blob_of("other", other)))
+    given = {"strength": BLENDED, **fields, "image": image}
+    return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
+
+
+def _base(
+    picture: Any, prompt: Any, model: Any, fields: dict[str, Any], own: set[str]
+) -> tuple[Model, dict[str, Any]]:
+    """The model, and what the picture's recipe says of prompt, sampling and seed."""
+    if isinstance(picture, Recipe):
+        raise PictureFileError("this verb works on pixels: give a picture, not its recipe.")
+    recipe = picture.recipe if isinstance(picture, Picture) else None
+    if model is None and recipe is not None and recipe.model is not None:
+        chosen = find(recipe.model)
+    else:
+        chosen = as_model(model)
+    if "image" not in chosen.fields:
+        raise RecipeError(f"the model {chosen.ref.name!r} draws from words alone: it has no field 'image'.")
+    problems = check_fields(fields, chosen.fields - own)
+    if problems:
+        raise RecipeError(" ".join(problems))
+    base: dict[str, Any] = {"seed": 0}
+    if recipe is not None:
+        kept = ("prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "options")
+        base |= {name: getattr(recipe, name) for name in kept if getattr(recipe, name) not in (None, ())}
+        if fields.get("sampler") not in (None, recipe.sampler):
+            base = {name: value for name, value in base.items() if name not in ("schedule", "options")}
+    if prompt is not None:
+        base["prompt"] = prompt
+    return chosen, base
+
+
+def _make(model: Model, fields: dict[str, Any], *, wait: bool, **options: Any) -> Any:
+    recipe = model.resolve(**{name: value for name, value in fields.items() if value is not None})
+    for note in model.notes(recipe):
+        say(note)
+    job: Job = start(model, [recipe], whole=True, make_result=lambda job: job.pictures[0], **options)
+    return deliver(job) if wait else job
