@@ -13,6 +13,7 @@ from nbgen.bench import drawing, grids, starting, timing, walks
 from nbgen.cli import demo, notebooks
 from nbgen.models.loading import load
 from nbgen.sampling import BY_NAME
+from nbgen.show.table import Table
 from nbgen.testing import tiny_sd_pipeline
 
 REPOSITORY = Path(__file__).parents[1]
@@ -64,6 +65,15 @@ def test_paces_are_compared_on_pairs_that_nobody_chose() -> None:
     assert walks.drawn_pairs(["cat", "dog", "sun", "moon"], 2) == pairs
     (row,) = walks.pace_table(frames=4, steps=1, model=tiny_sd_pipeline(), stops=[("a", "b")])
     assert row["from"] == "a" and isinstance(row["even"], bool) and row["largest, uniform"] > 0
+
+
+def test_pairs_that_hardly_leave_the_cross_fade_are_named() -> None:
+    rows = [
+        {"from": name, "to": "x", walks.OFF_THE_FADE: steps}
+        for name, steps in zip("abc", (2.9, 3.0, 1.0), strict=True)
+    ]
+    assert "2 of 3 pairs: a → x (2.9), c → x (1.0)." in walks.near_fades(Table(rows))
+    assert walks.near_fades(Table(rows[1:2])).startswith("All pairs")
 
 
 def test_importing_nbgen_is_measured_without_python_itself() -> None:

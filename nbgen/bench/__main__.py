@@ -42,9 +42,10 @@ def main() -> int:
                 parser.error(str(error))
             return 0
         if options.paces:
-            from .walks import pace_table
+            from .walks import near_fades, pace_table
 
-            print(pace_table())
+            found = pace_table()
+            print(f"{found}\n\n{near_fades(found)}")
             return 0
         print(table(options.repeats, options.steps, quickstart=not options.no_quickstart))
         if not options.no_grid:

@@ -22,6 +22,9 @@ from .timing import in_turns, ratio
 
 ENDS = ("a cat face on a yellow background", "a dog face on a blue background")
 FRAMES, STEPS, GUIDANCE, SEED = 24, 20, 4.0, 7
+OFF_THE_FADE = "off the cross-fade, in steps"
+ENOUGH_STEPS = 3
+"""Steps between neighbours that frames are from the nearest blend of the ends, where a walk is more than a fade."""
 
 _PEAK = """
 import resource, sys, nbgen
@@ -122,6 +125,21 @@ def drawn_pairs(objects: Sequence[str], count: int, seed: int = 0) -> list[tuple
     return [(f"the {one}", f"the {other}") for one, other in zip(names[::2], names[1::2], strict=True)]
 
 
+def near_fades(found: Table) -> str:
+    """A sentence that names the pairs of `pace_table` whose frames are near a mere cross-fade of their ends."""
+    near = [
+        f"{row['from']} → {row['to']} ({row[OFF_THE_FADE]})"
+        for row in found
+        if not row[OFF_THE_FADE] >= ENOUGH_STEPS
+    ]
+    if not near:
+        return f"All pairs are at least {ENOUGH_STEPS} steps off the cross-fade of their ends."
+    return (
+        f"Nearer than {ENOUGH_STEPS} steps to the cross-fade of their ends are {len(near)} of {len(found)} pairs: "
+        f"{', '.join(near)}."
+    )
+
+
 def _short(value: float) -> float:
     return float(f"{value:.3g}")
 
@@ -153,7 +171,7 @@ def pace_table(
                 "unevenness, uniform": _short(1 - uniform.smoothness),
                 "perceptual ": _short(1 - paced.smoothness),
                 "even": lower,
-                "off the cross-fade, in steps": round(paced.off_the_cross_fade / paced.consistency, 1),
+                OFF_THE_FADE: round(paced.off_the_cross_fade / paced.consistency, 1),
             }
         )
     return Table(rows)
