@@ -52,6 +52,8 @@ ELSEWHERE: dict[str, str] = {
     "tiling": "tile",
     "truncation_psi": "truncation",
     "psi": "truncation",
+    "true_cfg": "guidance",
+    "true_cfg_scale": "guidance",
     "uncond": "negative",
     "width": "size",
     "num_samples": "n",

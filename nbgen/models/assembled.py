@@ -129,6 +129,7 @@ class AssembledModel(PicturedModel):
         for prompt in texts(recipe.prompt):
             found += [self.vocabulary.note(prompt) if self.vocabulary else None]
             found += [unread(prompt, self.readers())]
+        found += [unread(prompt, self.readers(), "negative prompt") for prompt in texts(recipe.negative)]
         return (*(note for note in found if note), *super().notes(recipe))
 
     def reading(self, prompt: str) -> str:

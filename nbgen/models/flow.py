@@ -37,6 +37,16 @@ class FlowModel(AssembledModel):
                 "wrong: give the pipeline the FlowMatchEulerDiscreteScheduler that came with the model."
             )
         super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
+        latent = int(pipe.vae.config.latent_channels)
+        if self.channels() != latent:
+            raise ModelError(
+                f"this pipeline's transformer takes {self.channels()} channels and its latents have {latent}: "
+                "it is made for filling or editing, not for words alone."
+            )
+
+    def channels(self) -> int:
+        """Channels of the latents that the transformer takes."""
+        return int(self.denoiser.config.in_channels)
 
     def patch(self) -> int:
         """Places of the latent on each side of a patch, the transformer's token."""

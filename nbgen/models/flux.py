@@ -19,6 +19,7 @@ from .vocabulary import Vocabulary
 
 DISTILLED = 3.5
 """The guidance that FLUX.1 dev is given where nothing is said, as in diffusers' pipeline."""
+_GUIDANCE_ELSEWHERE = ("guidance_scale", "cfg", "cfg_scale")
 
 
 class Flux(FlowModel):
@@ -52,6 +53,9 @@ class Flux(FlowModel):
             return {**defaults, "steps": 28, "distilled_guidance": DISTILLED}
         return {**defaults, "steps": 4}
 
+    def channels(self) -> int:
+        return int(self.denoiser.config.in_channels) // 4  # a token is a square of four places
+
     def readers(self) -> list[Reader]:
         first, second = self._pipe.tokenizer, self._pipe.tokenizer_2
         # Schnell was trained on half as many tokens as dev; padding is read, so the number changes pictures.
@@ -78,12 +82,29 @@ class Flux(FlowModel):
 
     def resolve(self, **fields: Any) -> Recipe:
         """As every model's; a negative prompt without guidance, which FLUX would silently pass over, is an error."""
+        meant = [name for name in fields if name.lower() in _GUIDANCE_ELSEWHERE]
+        if meant and self._takes_guidance:
+            raise RecipeError(
+                f"there is no field {meant[0]!r}: what other programs call so on this model is distilled_guidance here "
+                "(and guidance is diffusers' true_cfg_scale)."
+            )
         if fields.get("negative") and fields.get("guidance") is None and self.defaults["guidance"] <= 1:
             raise RecipeError(
                 "a negative prompt acts through classifier-free guidance, which is off here (guidance 1): give "
                 "guidance=3, say. It takes two forwards a step."
             )
         return super().resolve(**fields)
+
+    def notes(self, recipe: Recipe) -> tuple[str, ...]:
+        """Two things are called guidance, and the slow one is seldom meant."""
+        found = super().notes(recipe)
+        if not (self._takes_guidance and is_guided(recipe)):
+            return found
+        said = (
+            f"guidance={recipe.guidance:g} is classifier-free guidance on top of the guidance that this model has "
+            "learnt, and takes two forwards a step; the learnt one is distilled_guidance."
+        )
+        return (*found, said)
 
     def check(self, recipe: Recipe) -> Recipe:
         checked = super().check(recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -63,7 +64,8 @@ class PipelineModel(Model):
         self._given_defaults = dict(defaults or {})
         self._most: int | None = None
         self.fields = self._fields()
-        super().__init__(ref or self._checksum(), device_of(self._pipe), rows=rows)
+        named = dataclasses.replace(ref or self._checksum(), family=self._class)
+        super().__init__(named, device_of(self._pipe), rows=rows)
 
     @property
     def _pipe(self) -> Any:
@@ -77,7 +79,7 @@ class PipelineModel(Model):
     @property
     def ref(self) -> ModelRef:
         if self._handed_over and not self._settled:
-            self._ref = self._checksum()
+            self._ref = dataclasses.replace(self._checksum(), family=self._class)
         return self._ref
 
     def _checksum(self) -> ModelRef:

@@ -87,9 +87,10 @@ class Reader:
             )
 
 
-def unread(prompt: str, readers: list[Reader]) -> str | None:
+def unread(prompt: str, readers: list[Reader], called: str = "prompt") -> str | None:
     """What to tell a person whose prompt is longer than the encoders read; None where all is read.
 
+    called: what the text is to that person
     Encoders differ in how far they read; what only some of them miss is said otherwise than what all miss.
     """
     cuts = [(reader, reader.cut(prompt)) for reader in readers]
@@ -98,10 +99,10 @@ def unread(prompt: str, readers: list[Reader]) -> str | None:
         return None
     if len(missed) == len(cuts):
         reader, cut = max(missed, key=lambda pair: pair[0].length)
-        return f"The prompt is longer than the {reader.length} tokens this model reads; it never sees: {cut!r:.200}."
+        return f"The {called} is longer than the {reader.length} tokens this model reads; it never sees: {cut!r:.200}."
     reader, cut = missed[0]
     on = next(other for other, cut in cuts if not cut)
     return (
-        f"The prompt is longer than the {reader.length} tokens that {reader.name} reads; only {on.name} sees: "
+        f"The {called} is longer than the {reader.length} tokens that {reader.name} reads; only {on.name} sees: "
         f"{cut!r:.200}."
     )

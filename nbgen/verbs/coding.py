@@ -49,11 +49,11 @@ def _nbgen(recipe: Recipe) -> str:
 
 
 def _diffusers(recipe: Recipe) -> str:
+    dialect = dialect_of(recipe)
     _refuse_what_the_pipeline_lacks(recipe)
     assert recipe.sampler is not None and recipe.size is not None
     sampler, carried = find_sampler(recipe.sampler)
     schedule = find_schedule(recipe.schedule) or carried
-    dialect = dialect_of(recipe)
     options = check_sampling(sampler, schedule, dict(recipe.options), dialect.kind)
     scheduler = sampler.scheduler_class(dialect.kind)
     changes = taken_by(scheduler, ALWAYS) if dialect.kind == "diffusion" else {}

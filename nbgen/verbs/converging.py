@@ -137,7 +137,7 @@ def convergence(
     The exact solution is that of the probability-flow ODE from the same starting noise, computed by Heun's
     method with `reference_steps` steps on the model's linear spacing.
 
-    sampler: names, each of which may carry a schedule ("DPM++ 2M Karras"); left out, five usual ones
+    sampler: names, each of which may carry a schedule ("DPM++ 2M Karras"); left out, usual ones
     steps: numbers of steps; left out, 5, 10, 20 and 40
     seed: one starting noise or several; left out, the notebook's, or 0
     model, fields: as in `generate`, the same for all; what `nbgen.defaults` has set holds here too
@@ -159,7 +159,8 @@ def convergence(
     base |= {name: value for name, value in fields.items() if value is not None or name == "negative"}
     base |= {} if prompt is None else {"prompt": prompt}
     seeds = [canonical_seed(one) for one in _several("seed", seed, base.pop("seed", 0))]
-    names, numbers = _several("sampler", sampler, SAMPLERS), _several("steps", steps, STEPS)
+    usual = [name for name in SAMPLERS if BY_NAME[name].unavailable(chosen.kind) is None]
+    names, numbers = _several("sampler", sampler, usual), _several("steps", steps, STEPS)
     runs = (len(names) * len(numbers) + 1) * len(seeds)
     if runs > MOST_RUNS:
         raise RecipeError(
@@ -172,7 +173,7 @@ def convergence(
             **{
                 **base,
                 "sampler": "heun",
-                "schedule": "linspace",
+                "schedule": None if chosen.kind == "flow" else "linspace",
                 "steps": reference_steps,
                 "options": None,
             }

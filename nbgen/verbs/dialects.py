@@ -133,5 +133,8 @@ def dialect_of(recipe: Recipe) -> Dialect:
     """The dialect of the family that the recipe's model is of. Raises RecipeError for one that has none."""
     family = (recipe.model.family if recipe.model is not None else None) or "sd"
     if family not in DIALECTS:
-        raise RecipeError(f"nbgen writes no diffusers code for models of the family {family!r:.40}.")
+        raise RecipeError(
+            f"nbgen writes diffusers code for {', '.join(each.pipeline for each in DIALECTS.values())}, "
+            f"not for {family:.60}: that pipeline is called as its documentation says."
+        )
     return DIALECTS[family]

@@ -12,7 +12,8 @@ from ..errors import RecipeError
 from ..models.base import Model
 from ..picture import Picture, as_image
 from ..recipe import Recipe, canonical_seed
-from ..sampling import BY_NAME, SAMPLERS
+from ..sampling import BY_NAME, SAMPLERS, find_sampler
+from ..values import as_whole
 from .parts import thumbnail
 
 _WIDE = {"description_width": "90px"}
@@ -139,6 +140,27 @@ class Settings:
         return found
 
     @property
+    def names(self) -> frozenset[str]:
+        """The fields that have a control here for this model, and `count`."""
+        return (frozenset(self._controls) | {"seed", "size", "image", "mask"}) & self._model.fields | {
+            "count"
+        }
+
+    def set(self, **fields: Any) -> None:
+        """Put controls as these fields say. Raises RecipeError, changing nothing, for what cannot be."""
+        canonical = {name: value for name, value in fields.items() if name not in ("image", "mask", "count")}
+        if isinstance(canonical.get("sampler"), str):
+            canonical["sampler"] = find_sampler(canonical["sampler"])[0].name
+        recipe = Recipe(**canonical)
+        count = as_whole("count", fields.get("count", self.count))
+        if not 1 <= count <= MOST_COUNT:
+            raise RecipeError(f"count must be from 1 to {MOST_COUNT}, not {count}.")
+        if fields.get("image") is not None:
+            self.start_from(fields["image"], fields.get("mask"))
+        self._count.value = count
+        self._put({name: getattr(recipe, name) for name in canonical})
+
+    @property
     def seed(self) -> int:
         """The seed that stands in its field. Raises RecipeError where that is none."""
         text = self._seed.value.strip()
@@ -162,17 +184,19 @@ class Settings:
 
     def recall(self, recipe: Recipe) -> None:
         """Every control as this recipe has it, its seed locked."""
+        self._put({name: getattr(recipe, name) for name in (*self._controls, "size", "seed")})
+
+    def _put(self, values: Mapping[str, Any]) -> None:
+        # In the controls' order: a sampler first says which schedules there are.
         for name, control in self._controls.items():
-            value = getattr(recipe, name)
-            if name in self._model.fields and value is not None:
-                if name == "sampler" and value not in BY_NAME:
-                    continue
-                control.value = value
-        self._controls["schedule"].value = recipe.schedule if "schedule" in self._model.fields else None
-        if recipe.size is not None:
-            self._width.value, self._height.value = recipe.size
-        if isinstance(recipe.seed, int):
-            self._seed.value = str(recipe.seed)
+            if name in self._model.fields and (
+                values.get(name) is not None or (name == "schedule" and name in values)
+            ):
+                control.value = values[name]
+        if values.get("size") is not None:
+            self._width.value, self._height.value = values["size"]
+        if isinstance(values.get("seed"), int):
+            self._seed.value = str(values["seed"])
             self._lock.value = True
 
     def start_from(self, image: Any, mask: Any = None) -> None:
@@ -207,7 +231,8 @@ class Settings:
         sampler = BY_NAME.get(self._controls["sampler"].value or "")
         schedule = self._controls["schedule"]
         kept = schedule.value
-        names = sampler.schedules if sampler is not None else ()
+        kind = "flow" if self._model.kind == "flow" else "diffusion"
+        names = sampler.schedules_for(kind) if sampler is not None else ()
         schedule.options = [("the model's own", None), *((name, name) for name in names)]
         schedule.value = kept if kept in names else None
 

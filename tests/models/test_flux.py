@@ -182,3 +182,30 @@ def test_words_past_the_limits_are_said(model) -> None:
     assert note == "The prompt is longer than the 16 tokens that CLIP reads; only T5 sees: 'opq'."
     note, = model.notes(model.resolve(prompt="abcdefghijklmnopqrstuvwxyz"))  # fmt: skip
     assert "24 tokens this model reads; it never sees: 'wxyz'" in note
+
+
+def test_two_things_are_called_guidance(model, schnell) -> None:
+    note, = model.notes(model.resolve(prompt="a cat", guidance=3))  # fmt: skip
+    assert "two forwards a step" in note and "distilled_guidance" in note
+    assert model.notes(model.resolve(prompt="a cat", distilled_guidance=9)) == ()
+    assert schnell.notes(schnell.resolve(prompt="a cat", guidance=3)) == ()
+    for name in ("guidance_scale", "cfg"):
+        with pytest.raises(RecipeError, match="distilled_guidance here"):
+            model.resolve(prompt="x", **{name: 3.5})
+    with pytest.raises(RecipeError, match="nbgen calls it guidance"):
+        model.resolve(prompt="x", true_cfg_scale=3.5)
+
+
+def test_a_transformer_made_for_filling_is_refused() -> None:
+    pipe = tiny_flux_pipeline()
+    pipe.transformer.register_to_config(in_channels=96)
+    with pytest.raises(ModelError, match="takes 24 channels and its latents have 4"):
+        nbgen.load(pipe)
+
+
+def test_samplers_are_listed_and_measured(model) -> None:
+    rows = {row["name"]: row for row in nbgen.list_samplers(model)}
+    assert rows["euler"]["schedules"] == "karras, exponential, beta"
+    assert rows["heun"]["schedules"] == "" and "flow" in rows["ddim"]["remark"]
+    found = nbgen.convergence("a cat", steps=[2, 4], seed=1, reference_steps=20, model=model)
+    assert {one.label for one in found.settings} == {"euler", "heun", "dpm++2m", "unipc"}

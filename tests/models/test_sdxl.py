@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from diffusers import EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
+from diffusers import EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, UNet2DConditionModel
 
 import nbgen
 from nbgen.models.sdxl import StableDiffusionXL
 from nbgen.sampling import SAMPLERS, Sampler
-from nbgen.testing import tiny_sdxl, tiny_sdxl_pipeline
+from nbgen.testing import tiny_sd_pipeline, tiny_sdxl, tiny_sdxl_pipeline
 
 from .oracle import distance, latent, latents, stock_latents
 
@@ -125,7 +125,26 @@ def test_a_folder_called_turbo_does_not_make_a_model_turbo() -> None:
     assert nbgen.load(pipe).resolve(prompt="x").guidance == 5.0
 
 
+@pytest.mark.parametrize("make", [tiny_sd_pipeline, tiny_sdxl_pipeline], ids=["sd", "sdxl"])
+def test_a_unet_that_takes_guidance_as_an_input(make) -> None:
+    """As latent consistency models do: distilled_guidance is what diffusers calls guidance_scale there."""
+    pipe = make()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        pipe.unet = UNet2DConditionModel.from_config(pipe.unet.config, time_cond_proj_dim=8).eval()
+    model = nbgen.load(pipe)
+    recipe = model.resolve(prompt="a cat", seed=11, steps=4, sampler="lcm")
+    assert (recipe.guidance, recipe.distilled_guidance) == (1.0, 7.5)
+    made = {}
+    for scale in (1.0, 7.5):
+        made[scale] = latents(model, [recipe.replace(distilled_guidance=scale)])[0]
+        assert distance(made[scale], stock_latents(pipe, "LCMScheduler", "a cat", 11, 4, scale)) <= 1e-4
+    assert distance(made[1.0], made[7.5]) > 1e-3
+
+
 def test_words_past_the_limit_are_said(model) -> None:
     assert model.notes(model.resolve(prompt="a cat")) == ()
     note, = model.notes(model.resolve(prompt="abcdefghijklmnopqrstuvwxyz"))  # fmt: skip
     assert "16 tokens" in note and "never sees: 'opqrstuvwxyz'" in note
+    note, = model.notes(model.resolve(prompt="a cat", negative="abcdefghijklmnopqrst"))  # fmt: skip
+    assert "negative prompt is longer" in note and "'opqrst'" in note

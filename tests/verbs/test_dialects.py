@@ -127,7 +127,7 @@ def test_the_family_is_kept_with_the_recipe_and_takes_no_part_in_the_key() -> No
         ("sd3", {"guidance_rescale": 0.5}, "no guidance_rescale"),
         ("sdxl", {"distilled_guidance": 5.0}, "does not guide"),
         ("sd3", {"guidance_interval": (0.2, 0.8)}, "guidance_interval"),
-        ("wuerstchen", {}, "'wuerstchen'"),
+        ("WuerstchenPipeline", {}, "not for WuerstchenPipeline"),
     ],
 )
 def test_what_a_pipeline_cannot_do_is_said(family, fields, said) -> None:
