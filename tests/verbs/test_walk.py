@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 import weakref
@@ -209,3 +210,15 @@ def test_a_long_walk_is_measured_with_few_frames_in_memory():
     assert len(walk.steps) == 399 and walk.off_the_cross_fade >= 0
     assert np.isnan(walk.sharpness_at_the_middle)  # flat pictures have none
     assert len(most) > 3 * 400 / 2 and max(most) <= 20
+
+
+def test_forty_eight_frames_of_mini_add_little_to_a_notebook():
+    walk = nbgen.interpolate(
+        ["a cat face on a yellow background", "a dog face on a blue background"], frames=48, seed=7, steps=8,
+        sampler="dpm++2m", guidance=2,
+    )  # fmt: skip
+    bundle = walk._repr_mimebundle_()
+    added = sum(len(base64.b64encode(each) if isinstance(each, bytes) else each) for each in bundle.values())
+    assert added < 0.3 * 2**20
+    with Image.open(io.BytesIO(bundle["image/png"])) as shown:
+        assert shown.n_frames == 48 and shown.size == (256, 256)
