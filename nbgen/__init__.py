@@ -21,6 +21,7 @@ _HOMES = {
     "Recipe": "recipe",
     "Walk": "verbs.walk",
     "axis": "axes",
+    "blind": "verbs.judging",
     "blend": "verbs.editing",
     "collections": "verbs.remembering",
     "compare": "verbs.comparing",
@@ -43,6 +44,7 @@ _HOMES = {
     "spread": "axes",
     "studio": "widgets.studio",
     "swap_words": "axes",
+    "unload": "verbs.unloading",
     "upscale": "verbs.editing",
     "vary": "verbs.varying",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "Walk",
     "__version__",
     "axis",
+    "blind",
     "blend",
     "collections",
     "compare",
@@ -84,6 +87,7 @@ __all__ = [
     "studio",
     "swap_words",
     "teach",
+    "unload",
     "upscale",
     "vary",
 ]
@@ -102,8 +106,10 @@ if TYPE_CHECKING:
     from .verbs.filming import filmstrip
     from .verbs.grid import Grid
     from .verbs.interpolating import interpolate, interpolate_grid
+    from .verbs.judging import blind
     from .verbs.making import generate
     from .verbs.remembering import collections, history, prune
+    from .verbs.unloading import unload
     from .verbs.varying import vary
     from .verbs.walk import Walk
     from .widgets.painting import mask, sketch

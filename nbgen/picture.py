@@ -219,10 +219,7 @@ class Pictures(Sequence[Picture]):
         )
 
     def save(self, folder: str | os.PathLike[str], metadata: str = "recipe") -> list[Path]:
-        """Write each picture as a PNG into the folder (made where missing) and return the paths.
-
-        Names tell prompt, seed and key, so that saving the same pictures again writes the same files.
-        """
+        """Write each picture as a PNG into the folder, made where missing, under a name of its own; the paths."""
         target = make_folder(as_path(folder))
         return [picture.save(target / f"{_file_stem(picture)}.png", metadata) for picture in self]
 

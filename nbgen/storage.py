@@ -1,7 +1,7 @@
 """The pictures that were made, on disk by key: what has been made once is never made again.
 
 Files are the truth: `pictures/ab/<key>.png` with recipe and cost inside, `blobs/ab/<hash>.png` for input
-pictures, an empty file in `stars/` for each starred one. The index for `history` is derived from them.
+pictures, marks for stars and collections. The index for `history` is derived from them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from PIL import Image
 
+from . import marks
 from .blobs import Blobs
 from .errors import NbgenError, PictureFileError, RecipeError, StoreWarning
 from .files import default_folder
@@ -117,21 +118,23 @@ class Store:
         sampler: str | None = None,
         since: When | None = None,
         starred: bool | None = None,
+        collection: str | None = None,
         limit: int = 100,
     ) -> list[Picture]:
         """Stored pictures whose prompt has all words of `text`, newest first, at most `limit`.
 
         `model` is a name or a fingerprint; `since` a time or how long ago (`timedelta(days=2)`); `starred`
-        takes only those with a star, or with False only those without.
+        takes only those with a star, or with False only those without; `collection` only those in it.
         """
         self.flush()
         after = None if since is None else int(moment(since).timestamp() * 1e9)
-        stars = self._stars() if starred is not None else set()
+        stars = marks.marked(self.folder, marks.STARS) if starred is not None else set()
+        inside = None if collection is None else marks.marked(self.folder, marks.collection(collection))
         found: list[Picture] = []
         for key in self._index.search(text, model=model, sampler=sampler, since=after):
             if len(found) >= limit:
                 break
-            if starred is None or (key in stars) == starred:
+            if (starred is None or (key in stars) == starred) and (inside is None or key in inside):
                 picture = self.get(key)
                 found += [picture] if picture is not None else []
         return found
@@ -141,20 +144,32 @@ class Store:
 
         Raises PictureFileError for a picture that is not in the store, or a store that cannot be written.
         """
-        self.flush()
-        if not is_key(key) or (on and not self.has([key])):
-            raise PictureFileError("only a picture that is in the store can have a star.")
-        mark = self.folder / "stars" / key
-        try:
-            self._shelf.prepare()
-            mark.parent.mkdir(exist_ok=True)
-            mark.touch() if on else mark.unlink(missing_ok=True)
-        except OSError as error:
-            raise PictureFileError(f"the star cannot be written: {_reason(error)}.") from None
+        self._mark(marks.STARS, key, on, "have a star")
 
     def starred(self, key: str) -> bool:
         """Whether the picture has a star."""
-        return is_key(key) and (self.folder / "stars" / key).exists()
+        return key in marks.marked(self.folder, marks.STARS)
+
+    def collect(self, key: str, name: str, on: bool = True) -> None:
+        """Put a stored picture into a collection, or take it out. Pruning never touches what is collected.
+
+        Raises RecipeError for what is no name, and PictureFileError as `star` does.
+        """
+        self._mark(marks.collection(name), key, on, "be collected")
+
+    def collections(self) -> dict[str, int]:
+        """The names of the collections, and how many pictures each holds."""
+        return marks.collections(self.folder)
+
+    def _mark(self, kind: str, key: str, on: bool, what: str) -> None:
+        self.flush()
+        if not is_key(key) or (on and not self.has([key])):
+            raise PictureFileError(f"only a picture that is in the store can {what}.")
+        try:
+            self._shelf.prepare()
+            marks.mark(self.folder, kind, key, on)
+        except OSError as error:
+            raise PictureFileError(f"that cannot be written into the store: {_reason(error)}.") from None
 
     def size(self) -> tuple[int, int]:
         """(files, bytes) of pictures, input pictures and damaged files set aside."""
@@ -163,7 +178,7 @@ class Store:
         return len(sizes), sum(sizes)
 
     def prune(self, *, max_bytes: int | None = None, older_than: When | None = None) -> tuple[int, int]:
-        """Remove pictures without a star: all older than a time, then the oldest until `max_bytes` are left.
+        """Remove pictures without any mark: all older than a time, then the oldest until `max_bytes` are left.
 
         Input pictures go once no picture names them. Returns the (files, bytes) that were removed. Raises
         PictureFileError for a store that a newer nbgen has written, or that is no folder.
@@ -176,7 +191,7 @@ class Store:
             self._shelf.check_version()
         except NewerStoreError as error:
             raise PictureFileError(f"this store is not pruned: {error}.") from None
-        return prune(self.folder, self._stars(), max_bytes, before)
+        return prune(self.folder, marks.spared(self.folder), max_bytes, before)
 
     def rebuild_index(self) -> None:
         """Derive the index from the picture files again. Never needed for correctness."""
@@ -216,12 +231,6 @@ class Store:
             self._failed(error)
             return False
         return True
-
-    def _stars(self) -> set[str]:
-        try:
-            return set(os.listdir(self.folder / "stars"))
-        except OSError:
-            return set()
 
     def _failed(self, error: OSError) -> None:
         self._writer.problem = error

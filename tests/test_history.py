@@ -17,6 +17,7 @@ from nbgen.index import PATIENCE
 from nbgen.picture import Picture, Pictures
 from nbgen.recipe import Mix, ModelRef
 from nbgen.storage import Store, default_store
+from nbgen.testing import tiny_sd
 
 from .drawn import made, noise, seeds
 
@@ -257,3 +258,23 @@ def test_the_public_verb(empty_store: Path) -> None:
     for wrong in ({"limit": 0}, {"limit": True}, {"text": 3}):
         with pytest.raises(RecipeError):
             nbgen.history(**wrong)  # type: ignore[arg-type]
+
+
+def test_collections_hold_pictures_under_any_name_and_are_spared() -> None:
+    model = tiny_sd()
+    first, second, third = nbgen.generate("a cat", n=3, seed=0, model=model)
+    for name in ("cats", "../up", "ein Ordner: ä/ö?", "." * 3):
+        first.collect(name)
+        assert [picture.key for picture in nbgen.history(collection=name)] == [first.key]
+    second.collect("cats")
+    assert nbgen.collections() == {"cats": 2, "../up": 1, "ein Ordner: ä/ö?": 1, "...": 1}
+    second.collect("cats", False)
+    assert nbgen.collections()["cats"] == 1
+    assert not nbgen.history(collection="dogs")
+    nbgen.prune(max_size=0)
+    assert [picture.key for picture in nbgen.history()] == [first.key]
+    for name in ("", " ", 3, None, "x" * 300):
+        with pytest.raises(RecipeError):
+            first.collect(name)
+    with pytest.raises(PictureFileError):
+        third.collect("cats")

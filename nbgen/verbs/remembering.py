@@ -49,13 +49,15 @@ def history(
     sampler: str | None = None,
     since: When | None = None,
     starred: bool | None = None,
+    collection: str | None = None,
     limit: int = 100,
 ) -> History:
     """What the store holds, newest first: pictures whose prompt has all words of `text`.
 
     A word finds every word that begins with it. `model` is a Model or its name, `sampler` any name of a
     sampler; `since` a datetime, a date, or how long ago, a timedelta or written ("2d", "6 weeks");
-    `starred=True` takes pictures with a star (`picture.star()`) only. At most `limit` pictures.
+    `starred=True` takes pictures with a star (`picture.star()`) only, `collection` those that were put into it
+    (`picture.collect("cats")`). At most `limit` pictures.
 
     The result says how much the whole store takes; `nbgen.prune` frees some of it. Raises RecipeError and
     SamplerError for what makes no sense.
@@ -74,13 +76,19 @@ def history(
         sampler=None if sampler is None else find_sampler(sampler)[0].name,
         since=since,
         starred=starred,
+        collection=collection,
         limit=limit,
     )
     return History(found, *default_store().size())
 
 
+def collections() -> dict[str, int]:
+    """The collections that pictures were put into (`picture.collect("cats")`), and how many each holds."""
+    return default_store().collections()
+
+
 def prune(*, older_than: When | None = None, max_size: int | str | None = None) -> Pruned:
-    """Remove stored pictures to free room on the disk, and say what went. Pictures with a star always stay.
+    """Remove stored pictures to free room on the disk, and say what went. Starred and collected pictures always stay.
 
     older_than: pictures made before this go: how long ago ("90d", "6 weeks", a timedelta), a date, a datetime
     max_size: then the oldest go until the store takes at most this: bytes, or written ("500 MB", "2 GB")

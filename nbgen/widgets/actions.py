@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -15,10 +15,8 @@ from ..models.base import Model
 from ..picture import Picture
 from ..storage import default_store
 from ..verbs.varying import vary
+from .panel import Panel
 from .parts import Strip
-
-if TYPE_CHECKING:
-    from .studio import Studio
 
 SUBTLE, STRONG = 0.15, 0.5
 """How far varied pictures lie from theirs, as `vary`'s amount."""
@@ -55,7 +53,7 @@ ACTIONS: Sequence[Action] = (
 class Actions:
     """Answers the buttons of one strip. `extra` is where an action shows a control of its own."""
 
-    def __init__(self, studio: Studio, strip: Strip) -> None:
+    def __init__(self, studio: Panel, strip: Strip) -> None:
         self._studio, self._strip = studio, strip
         self.extra = widgets.VBox()
         strip.handlers["action"] = self._act

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -15,11 +15,9 @@ from ..recipe import FIELDS
 from ..verbs.comparing import compare, plan
 from ..verbs.watching import listening
 from .calls import Call, CodeBox
+from .panel import Panel
 from .parts import Stage
 from .typed import NUMBERS, TEXTS, WORDS, example, values_of
-
-if TYPE_CHECKING:
-    from .studio import Studio
 
 _AXES = 3
 _FIRST = (("sampler", "ddim, euler, dpm++2m"), ("seed", "0-1"), ("", ""))
@@ -28,7 +26,7 @@ _FIRST = (("sampler", "ddim, euler, dpm++2m"), ("seed", "0-1"), ("", ""))
 class CompareTab:
     """Up to three axes; the last runs along columns, the one before along rows, the first are pages."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Panel) -> None:
         self._studio = studio
         self._start: Picture | None = None
         self.grid: Any = None

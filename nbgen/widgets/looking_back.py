@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -12,10 +12,8 @@ from ..picture import Picture
 from ..storage import default_store
 from ..verbs.remembering import history
 from .actions import Actions
+from .panel import Panel
 from .parts import Stage, Strip
-
-if TYPE_CHECKING:
-    from .studio import Studio
 
 MOST = 60
 """Pictures shown at a time; more words find fewer."""
@@ -24,7 +22,7 @@ MOST = 60
 class HistoryTab:
     """A search line over a strip of what was made before."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Panel) -> None:
         self._studio = studio
         self.pictures: Sequence[Picture] = ()
         self._text = widgets.Text(

@@ -12,15 +12,16 @@ from typing import Any
 import ipywidgets as widgets
 
 from .. import session
-from ..errors import NbgenError
+from ..errors import NbgenError, RecipeError
 from ..jobs import Job
 from ..models.base import Model
-from ..models.loading import load
+from ..names import check_fields
 from ..picture import Picture, Pictures
 from ..recipe import Recipe
 from ..verbs.making import as_model, generate
 from ..verbs.watching import listening
 from .actions import Actions
+from .choosing import ModelChoice
 from .comparing import CompareTab
 from .following import MOST_WAITING, Follower
 from .inserting import Place
@@ -73,11 +74,7 @@ class Studio:
             "stop": lambda message: self.stop(),
         }
         self._results_strip.observe(self._chosen, "chosen")
-        self._models = widgets.Dropdown(
-            description="model", options=self._model_choices(), value=model.ref.name, layout={"width": "300px"},
-            style={"description_width": "90px"},
-        )  # fmt: skip
-        self._models.observe(self._model_changed, "value")
+        self._models = ModelChoice(model, self.run, self._model_chosen)
         self.panel = self._laid_out()
         self._fit()
         answer_anywhere(self.panel)
@@ -106,6 +103,21 @@ class Studio:
     def busy(self) -> bool:
         """Whether the panel works on something."""
         return self._follower.busy
+
+    def set(self, **fields: Any) -> None:
+        """Put controls as these fields say, as a person would: `studio.set(prompt="a cat face", seed=7, count=4)`.
+
+        A seed that is set is locked. Raises RecipeError, changing nothing, for a field the panel does not have.
+        """
+        known = self._settings.names | ({"prompt", "negative"} & self._model.fields)
+        problems = check_fields(fields, known)
+        if problems:
+            raise RecipeError(" ".join(problems))
+        words = {name: str(fields.pop(name)) for name in ("prompt", "negative") if name in fields}
+        self._settings.set(**fields)
+        self._words = words.get("prompt", self._words[0]), words.get("negative", self._words[1])
+        if words:
+            self._prompt.write(*self._words)
 
     def generate(self, prompt: str | None = None, negative: str | None = None) -> None:
         """What the Generate button does: make what the controls say, `count` of them. Returns at once."""
@@ -188,7 +200,7 @@ class Studio:
         self._stage.tell(words, error=error)
 
     def _laid_out(self) -> widgets.VBox:
-        left = widgets.VBox([self._prompt, self._models, self._settings.box], layout={"width": "340px"})
+        left = widgets.VBox([self._prompt, self._models.box, self._settings.box], layout={"width": "340px"})
         right = widgets.VBox([self._stage, self._actions.extra, self._results_strip])
         right.layout = widgets.Layout(flex="1 1 320px", min_width="0")
         self._create = widgets.HBox([left, right], layout={"flex_flow": "row wrap", "grid_gap": "16px"})
@@ -254,34 +266,10 @@ class Studio:
         if change["new"] == 3:
             self._history.look()
 
-    def _model_choices(self) -> list[str]:
-        from ..models.catalogue import EMBEDDED
-
-        return list(dict.fromkeys([self._model.ref.name, *EMBEDDED]))
-
-    def _model_changed(self, change: dict[str, Any]) -> None:
-        """Load the other model while nothing else waits for it, then fit the controls to it."""
-        name = change["new"]
-
-        def begin() -> Job:
-            from ..jobs import submit
-
-            found: list[Model] = []
-
-            def work(job: Job) -> None:
-                found.append(load(name))
-
-            job = submit(self, work)
-            job.make_result = lambda job: found[0]
-            return job
-
-        def ended(job: Job) -> None:
-            self._model = job.result()
-            self._fit()
-            self._stage.tell(f"{name} is ready")
-
-        if name != self._model.ref.name:
-            self.run(begin, ended)
+    def _model_chosen(self, model: Model) -> None:
+        self._model = model
+        self._fit()
+        self._stage.tell(f"{model.ref.name} is ready")
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

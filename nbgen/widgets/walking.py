@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -11,10 +11,8 @@ from ..jobs import Job
 from ..verbs.interpolating import interpolate
 from ..verbs.pacing import PACES
 from .calls import Call, CodeBox
+from .panel import Panel
 from .parts import Stage
-
-if TYPE_CHECKING:
-    from .studio import Studio
 
 _MOST_FRAMES = 240
 
@@ -22,7 +20,7 @@ _MOST_FRAMES = 240
 class WalkTab:
     """Stops, one a line: prompts, or whole numbers for seeds."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Panel) -> None:
         self._studio = studio
         self.walk: Any = None
         wide = {"description_width": "60px"}

@@ -115,6 +115,19 @@ def test_errors_are_one_sentence_in_the_panel(studio):
     assert len(generated(studio)) == 1 and error_of(studio) == ""
 
 
+def test_controls_are_set_from_code(studio):
+    studio.set(prompt="a dog", seed=9, steps=7, sampler="Heun", schedule="karras", count=2, size=(64, 32))
+    pictures = generated(studio, None)
+    assert [p.recipe.seed for p in pictures] == [9, 10]
+    recipe = pictures[0].recipe
+    assert (recipe.prompt, recipe.steps, recipe.sampler) == ("a dog", 7, "heun")
+    assert (recipe.schedule, recipe.size) == ("karras", (64, 32))
+    for fields in ({"stepss": 3}, {"steps": 0}, {"seed": -1}, {"count": 1000}, {"sampler": "eulr"}):
+        with pytest.raises(nbgen.errors.RecipeError):
+            studio.set(**fields)
+    assert studio.recipe == recipe
+
+
 def test_only_fields_that_the_model_has():
     panel = nbgen.studio(tiny_gan())
     shown = {name for name, each in panel._settings._controls.items() if each.layout.display is None}
@@ -122,6 +135,17 @@ def test_only_fields_that_the_model_has():
     assert not panel._prompt.reads and not panel._prompt.denies
     panel.generate()
     assert panel.wait(PATIENCE) and len(panel.pictures) == 1
+
+
+def test_another_model_is_chosen_by_name_and_an_unknown_one_refused(studio):
+    other = tiny_gan()
+    studio._models.box.value = "tiny-gan"
+    assert studio.wait(PATIENCE)
+    assert studio.model is other and not studio._prompt.reads
+    studio._models.box.value = "no such model"
+    assert studio.wait(PATIENCE)
+    assert "no model" in error_of(studio)
+    assert studio.model is other and studio._models.box.value == "tiny-gan"
 
 
 def test_comparing_and_walking_in_their_tabs(studio):
