@@ -44,6 +44,7 @@ ACTIONS: Sequence[Action] = (
     Action("compare", "Compare with…", "Open the Compare tab with this picture as the start"),
     Action("recall", "Recall settings", "Put every control as this picture has it"),
     Action("star", "☆ Star", "Pruning spares it, and History finds it"),
+    Action("collect", "Collect…", "Put it into a collection of yours"),
     Action("recipe", "Copy recipe", "The recipe as JSON", copies="recipe"),
     Action("code", "Copy code", "The Python call that makes this picture", copies="code"),
     Action("insert", "Insert below", "Keep it in the notebook, as an output beneath the panel"),
@@ -117,12 +118,34 @@ class Actions:
             self._strip.items = [
                 {**item, "starred": on} if item["key"] == picture.key else item for item in self._strip.items
             ]
+        elif name == "collect":
+            self._collect(picture)
         elif name == "insert":
             studio.insert(picture)
             self._strip.say("Inserted beneath the panel.")
 
     def _run(self, begin: Callable[[], Job]) -> None:
         self._studio.run(begin, self._studio.keep)
+
+    def _collect(self, picture: Picture) -> None:
+        """A field for the collection's name, which offers those there are."""
+        name = widgets.Combobox(
+            description="collection", options=list(default_store().collections()), ensure_option=False,
+            placeholder="a name, new or known",
+        )  # fmt: skip
+        put = widgets.Button(description="Put it there", button_style="primary")
+
+        def do(_: Any) -> None:
+            try:
+                picture.collect(name.value)
+            except NbgenError as error:
+                self._studio.tell(error=str(error))
+                return
+            self._strip.say(f"Put into {name.value!r}.")
+            self.extra.children = ()
+
+        put.on_click(do)
+        self._studio.embed(self.extra, [widgets.HBox([name, put])])
 
     def _paint(self, picture: Picture) -> None:
         """A mask painter over the picture; the button beneath it takes what was painted."""

@@ -25,10 +25,15 @@ class HistoryTab:
     def __init__(self, studio: Panel) -> None:
         self._studio = studio
         self.pictures: Sequence[Picture] = ()
+        self._filling = False
         self._text = widgets.Text(
             description="words", placeholder="words of the prompt", continuous_update=False
         )
         self._starred = widgets.Checkbox(description="starred only", indent=False)
+        self._collection = widgets.Dropdown(
+            description="collection", options=[("all", None)], style={"description_width": "70px"},
+            layout={"width": "220px"},
+        )  # fmt: skip
         self._look = widgets.Button(description="Search", icon="search")
         self._size = widgets.Label()
         self._stage = Stage(wide=True)
@@ -38,10 +43,11 @@ class HistoryTab:
         self._strip.observe(self._chosen, "chosen")
         self._text.observe(lambda _: self.look(), "value")
         self._starred.observe(lambda _: self.look(), "value")
+        self._collection.observe(lambda _: self.look(), "value")
         self._look.on_click(lambda _: self.look())
         self.box = widgets.VBox(
             [
-                widgets.HBox([self._text, self._look, self._starred]),
+                widgets.HBox([self._text, self._look, self._collection, self._starred]),
                 self._size,
                 self._strip,
                 self._actions.extra,
@@ -51,10 +57,14 @@ class HistoryTab:
 
     def look(self) -> None:
         """Search the store anew."""
+        if self._filling:
+            return
+        self._fill_collections()
         try:
             self.pictures = history(
-                self._text.value, starred=True if self._starred.value else None, limit=MOST
-            )
+                self._text.value, starred=True if self._starred.value else None,
+                collection=self._collection.value, limit=MOST,
+            )  # fmt: skip
         except NbgenError as error:
             self._stage.tell(error=str(error))
             return
@@ -65,6 +75,13 @@ class HistoryTab:
         self._size.value = (
             f"{len(self.pictures)} {found}; the store holds {files:,} files, {size / 1e6:,.1f} MB"
         )
+
+    def _fill_collections(self) -> None:
+        names, chosen = default_store().collections(), self._collection.value
+        self._filling = True  # new options choose the first of them for a moment, which is no wish of anybody's
+        self._collection.options = [("all", None), *((f"{name} ({names[name]})", name) for name in names)]
+        self._collection.value = chosen if chosen in names else None
+        self._filling = False
 
     def _chosen(self, change: dict[str, Any]) -> None:
         picture = self._studio.find(change["new"])
