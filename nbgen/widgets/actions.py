@@ -14,7 +14,9 @@ from ..jobs import Job
 from ..models.base import Model
 from ..picture import Picture
 from ..storage import default_store
+from ..verbs.editing import outpaint, upscale
 from ..verbs.varying import vary
+from .painting import mask
 from .panel import Panel
 from .parts import Strip
 
@@ -95,12 +97,8 @@ class Actions:
             amount = SUBTLE if name == "subtle" else STRONG
             self._run(lambda: vary(picture, _VARIED, amount, wait=False))
         elif name == "upscale":
-            from ..verbs.editing import upscale
-
             self._run(lambda: upscale(picture, 2, wait=False))
         elif name == "outpaint":
-            from ..verbs.editing import outpaint
-
             across, down = (max(8, side // 4 // 8 * 8) for side in picture.size)
             self._run(lambda: outpaint(picture, left=across, right=across, top=down, bottom=down, wait=False))
         elif name == "image":
@@ -149,8 +147,6 @@ class Actions:
 
     def _paint(self, picture: Picture) -> None:
         """A mask painter over the picture; the button beneath it takes what was painted."""
-        from .painting import mask
-
         painter = mask(picture)
         use = widgets.Button(description="Change only what is painted", button_style="primary")
         use.layout.width = "auto"
