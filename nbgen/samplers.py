@@ -28,6 +28,7 @@ _NOT_OPTIONS = {
     "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type",
     "rescale_betas_zero_snr", "use_flow_sigmas", "use_dynamic_shifting", "base_shift", "max_shift",
     "base_image_seq_len", "max_image_seq_len", "invert_sigmas", "variance_type", "skip_prk_steps",
+    "time_shift_type", "shift_terminal",
     # These are the field `schedule`.
     "timestep_spacing", *CURVES.values(),
     # The recipe's seed decides the noise.
@@ -98,6 +99,8 @@ class Sampler:
             for name, parameter in built.items()
             if name not in _NOT_OPTIONS and name != "kwargs" and name not in dict(self.fixed)
         }
+        if kind != "flow":
+            found.pop("flow_shift", None)
         found |= {name: stepped[name].default for name in STEP_OPTIONS if name in stepped}
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -144,7 +145,7 @@ class AssembledModel(PicturedModel):
         # The last part only: a folder above may be called anything.
         names = (self._name, self._ref.name, str(config.get("_name_or_path", "")).replace("\\", "/"))
         name = " ".join(each.rstrip("/").rpartition("/")[2] for each in names).lower()
-        return any(word in name for word in words)
+        return any(re.search(rf"(?<![a-z]){word}(?![a-z])", name) for word in words)
 
     def latent_shape(self, recipe: Recipe) -> tuple[int, ...]:
         assert recipe.size is not None

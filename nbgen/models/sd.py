@@ -11,7 +11,8 @@ from torch import Tensor
 from ..engine.asks import Conditioning
 from ..errors import ModelError
 from ..recipe import ModelRef, Recipe
-from .assembled import AssembledModel
+from ..sampling import BY_NAME
+from .assembled import AssembledModel, sampling_of
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .reading import Reader
 from .seamless import going_round, is_seamless
@@ -26,6 +27,7 @@ class StableDiffusion(AssembledModel):
     """
 
     family = "sd"
+    usual_guidance = 7.5
     fields = AssembledModel.fields | {"tile"}
 
     def __init__(
@@ -60,8 +62,13 @@ class StableDiffusion(AssembledModel):
         side = self._pipe.unet.config.sample_size or 64
         height, width = (side, side) if isinstance(side, int) else side
         # A UNet that takes the guidance scale as an input has learnt what guidance does: it is not guided again.
-        guidance = {"guidance": 1.0, "distilled_guidance": 7.5} if self._takes_guidance else {"guidance": 7.5}
-        return {**guidance, "size": (width * self._scale, height * self._scale)}
+        size = {"size": (width * self._scale, height * self._scale)}
+        if self._takes_guidance:
+            return {**size, "guidance": 1.0, "distilled_guidance": 7.5}
+        if self.is_called("turbo", "lightning", "hyper-sd"):
+            return {**size, "guidance": 1.0, "steps": 4}
+        distilled = BY_NAME[sampling_of(self._pipe.scheduler, self.kind)["sampler"]].distilled
+        return {**size, "guidance": 1.0 if distilled else self.usual_guidance}
 
     def size_multiple(self) -> int:
         return int(self._scale * 2 ** (len(self._pipe.unet.config.block_out_channels) - 1))

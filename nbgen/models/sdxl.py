@@ -18,13 +18,15 @@ class StableDiffusionXL(StableDiffusion):
     """A model in the layout of diffusers' StableDiffusionXLPipeline, driven row by row."""
 
     family = "sdxl"
+    usual_guidance = 5.0
     weighed_parts = ("unet", "text_encoder", "text_encoder_2", "vae")
 
     def own_defaults(self) -> dict[str, Any]:
-        defaults = super().own_defaults()
-        if self._is_turbo():
-            return {**defaults, "guidance": 1.0, "steps": 4}
-        return {**defaults, "guidance": 5.0} if not self._takes_guidance else defaults
+        # Turbo came with an ancestral sampler on trailing timesteps, which no other model of the family has.
+        scheduler = self._pipe.scheduler
+        ancestral = type(scheduler).__name__ == "EulerAncestralDiscreteScheduler"
+        turbo = ancestral and scheduler.config.get("timestep_spacing") == "trailing"
+        return {**super().own_defaults(), **({"guidance": 1.0, "steps": 4} if turbo else {})}
 
     def readers(self) -> list[Reader]:
         pairs = [
@@ -71,11 +73,3 @@ class StableDiffusionXL(StableDiffusion):
 
     def _zeros_for_none(self) -> bool:
         return bool(getattr(self._pipe, "config", {}).get("force_zeros_for_empty_prompt", True))
-
-    def _is_turbo(self) -> bool:
-        """Turbo came with an ancestral sampler on trailing timesteps, which no other model of the family has."""
-        config = self._pipe.scheduler.config
-        return self.is_called("turbo", "lightning", "hyper") or (
-            type(self._pipe.scheduler).__name__ == "EulerAncestralDiscreteScheduler"
-            and config.get("timestep_spacing") == "trailing"
-        )

@@ -56,7 +56,8 @@ def ends(recipe: Recipe, model: DrivenModel) -> tuple[float, float, str]:
     scheduler: Any = make_scheduler(
         recipe, model.trained, model.kind, torch.device("cpu"), model.timing(recipe)
     )
-    spacing = scheduler.config.get("timestep_spacing")
+    # Flow-matching models space sigmas, whatever a scheduler's configuration says of timesteps.
+    spacing = None if model.kind == "flow" else scheduler.config.get("timestep_spacing")
     sigmas = getattr(scheduler, "sigmas", None)
     if sigmas is not None and len(sigmas):
         positive = [float(sigma) for sigma in sigmas if float(sigma) > 0]

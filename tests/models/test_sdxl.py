@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from diffusers import EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, UNet2DConditionModel
+from diffusers import (
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    UNet2DConditionModel,
+)
 
 import nbgen
 from nbgen.models.sdxl import StableDiffusionXL
@@ -119,10 +124,27 @@ def test_turbo_has_the_defaults_of_turbo(by: str) -> None:
     assert distance(latents(model, [recipe])[0], expected) <= 1e-4
 
 
-def test_a_folder_called_turbo_does_not_make_a_model_turbo() -> None:
+@pytest.mark.parametrize(
+    ("name", "guidance"),
+    [
+        ("/home/turbo/models/sdxl-base", 5.0),
+        ("somebody/hyperrealistic-turbojet-xl", 5.0),
+        ("ByteDance/SDXL_Lightning_4step", 1.0),
+        ("DreamShaperXL-turbo-v2", 1.0),
+    ],
+)
+def test_a_name_makes_a_model_turbo_only_by_a_word_of_its_own(name: str, guidance: float) -> None:
     pipe = tiny_sdxl_pipeline()
-    pipe.register_to_config(_name_or_path="/home/turbo/models/sdxl-base")
-    assert nbgen.load(pipe).resolve(prompt="x").guidance == 5.0
+    pipe.register_to_config(_name_or_path=name)
+    assert nbgen.load(pipe).resolve(prompt="x").guidance == guidance
+
+
+@pytest.mark.parametrize("make", [tiny_sd_pipeline, tiny_sdxl_pipeline], ids=["sd", "sdxl"])
+def test_a_pipeline_with_a_sampler_for_distilled_models_is_not_guided(make) -> None:
+    pipe = make()
+    pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
+    recipe = nbgen.load(pipe).resolve(prompt="x")
+    assert (recipe.sampler, recipe.steps, recipe.guidance) == ("lcm", 8, 1.0)
 
 
 @pytest.mark.parametrize("make", [tiny_sd_pipeline, tiny_sdxl_pipeline], ids=["sd", "sdxl"])
