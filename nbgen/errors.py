@@ -26,6 +26,26 @@ class ModelError(NbgenError):
     """A model that cannot be found, read, or used."""
 
 
+class NetworkError(ModelError):
+    """What has to be fetched is not here, and the network, or the hub, does not answer."""
+
+
+class GatedModelError(ModelError):
+    """A model that its makers give only to those who accept its licence, or that needs a token."""
+
+
+class MissingFileError(ModelError):
+    """A model, a revision or a file of one that is not where it should be."""
+
+
+class DamagedFileError(ModelError):
+    """A file of weights that is cut short, or has other contents than were promised."""
+
+
+class UnsafeModelError(ModelError):
+    """Weights in a form that can run code when they are opened, or a model that needs code of its own."""
+
+
 class PictureFileError(NbgenError, ValueError):
     """A picture file, or the text in it, that cannot be read."""
 

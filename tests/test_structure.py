@@ -171,6 +171,8 @@ def test_every_module_says_which_question_it_answers() -> None:
 ASKED_FOR_AS = {"PIL": "pillow", "skimage": "scikit-image"}
 COMES_WITH = {
     "IPython": "ipykernel",
+    "httpx": "diffusers",
+    "huggingface_hub": "diffusers",
     "jinja2": "nbconvert",
     "jupyter_client": "nbclient",
     "nbformat": "nbclient",

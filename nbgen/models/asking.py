@@ -39,6 +39,10 @@ class Asking:
         self._proved = False
         self._noises: dict[Hashable, Tensor] = {}
 
+    def forget(self) -> None:
+        """Drop the noises that were kept."""
+        self._noises.clear()
+
     def together(self, recipe: Recipe) -> Hashable:
         """What must be equal in one call: everything but seeds, words, and arguments that may be lists."""
         per_row = self.signature.per_row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -59,6 +60,7 @@ class Model:
         self.rows = rows
         self._knee: Knee | None = None
         self.last_stats = RunStats()
+        self.used = time.monotonic()
         alive.add(self)
 
     def live_in(self, residence: Residence) -> None:
@@ -67,9 +69,14 @@ class Model:
 
     def ready(self) -> Self:
         """This model, its weights in memory; unless inside `weightless`, where nothing needs them."""
+        self.used = time.monotonic()
         if self.residence is not None and not is_weightless():
             self.residence.ready()
         return self
+
+    def forget_what_it_read(self) -> None:
+        """Drop what was kept to save work later: encoded words, measured throughput."""
+        self._knee = None
 
     @property
     def ref(self) -> ModelRef:
@@ -166,6 +173,7 @@ class Model:
             )  # fmt: skip
             picture = Picture(made.pixels, recipe, cost, notes=(*self.notes(recipe), *self.remarks()))
             watcher.picture(made.index, picture)
+            self.used = time.monotonic()
             yield made.index, picture
 
     def check_weights(self, recipes: Sequence[Recipe]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,105 @@ EMBEDDED: dict[str, dict[str, Any]] = {
     "mini": {"sampler": "dpm++2m", "steps": 20, "guidance": 2.0},
 }
 """Models whose weights ship inside the package, with the defaults that suit them."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A model on a hub: what it is, whether its makers ask something first, and what suits it.
+
+    weights: gigabytes in half precision, all parts together, from their numbers of parameters; a GPU needs some
+    more for forwards, and with memory="low" about as much as the largest part
+    gated: "yes" where a licence has to be accepted on its page first
+    """
+
+    name: str
+    repository: str
+    family: str
+    licence: str
+    gated: str
+    weights: float
+    good_for: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+CATALOGUE = (
+    Known(
+        "sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "sd", "CreativeML OpenRAIL-M", "no", 2.1,
+        "old and quick; most adapters are for it", {"steps": 25, "guidance": 7.5, "size": (512, 512)},
+    ),
+    Known(
+        "sd-turbo", "stabilityai/sd-turbo", "sd", "Stability AI Community", "no", 2.6,
+        "one to four steps", {"steps": 4, "guidance": 1.0, "size": (512, 512), "sampler": "euler_a",
+                              "schedule": "trailing"},
+    ),
+    Known(
+        "sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "sdxl", "CreativeML OpenRAIL++-M", "no", 7.0,
+        "a good middle, with many adapters", {"steps": 30, "guidance": 5.0, "size": (1024, 1024)},
+    ),
+    Known(
+        "sdxl-turbo", "stabilityai/sdxl-turbo", "sdxl", "Stability AI Community", "no", 7.0,
+        "one to four steps", {"steps": 4, "guidance": 1.0, "size": (512, 512), "sampler": "euler_a",
+                              "schedule": "trailing"},
+    ),
+    Known(
+        "sd35-medium", "stabilityai/stable-diffusion-3.5-medium", "sd3", "Stability AI Community", "yes", 16.0,
+        "words in pictures, styles", {"steps": 40, "guidance": 4.5, "size": (1024, 1024)},
+    ),
+    Known(
+        "sd35-large", "stabilityai/stable-diffusion-3.5-large", "sd3", "Stability AI Community", "yes", 27.0,
+        "the larger one", {"steps": 28, "guidance": 3.5, "size": (1024, 1024)},
+    ),
+    Known(
+        "flux-schnell", "black-forest-labs/FLUX.1-schnell", "flux", "Apache-2.0", "its page may ask", 34.0,
+        "four steps", {"steps": 4, "guidance": 1.0, "size": (1024, 1024)},
+    ),
+    Known(
+        "flux-dev", "black-forest-labs/FLUX.1-dev", "flux", "FLUX.1 dev non-commercial", "yes", 34.0,
+        "detail and long prompts",
+        {"steps": 28, "guidance": 1.0, "distilled_guidance": 3.5, "size": (1024, 1024)},
+    ),
+    Known(
+        "flux2-klein-4b", "black-forest-labs/FLUX.2-klein-4B", "pipeline", "Apache-2.0", "no", 16.0,
+        "2026: four steps, distilled", {"steps": 4, "guidance": 1.0, "size": (1024, 1024)},
+    ),
+    Known(
+        "flux2-dev", "black-forest-labs/FLUX.2-dev", "pipeline", "FLUX non-commercial", "yes", 112.0,
+        "32 billion parameters and a 24 billion reader", {"steps": 50, "guidance": 4.0, "size": (1024, 1024)},
+    ),
+    Known(
+        "z-image-turbo", "Tongyi-MAI/Z-Image-Turbo", "pipeline", "Apache-2.0", "no", 21.0,
+        "eight steps, on one consumer GPU", {"steps": 8, "guidance": 0.0, "size": (1024, 1024)},
+    ),
+    Known(
+        "qwen-image", "Qwen/Qwen-Image", "pipeline", "Apache-2.0", "no", 58.0,
+        "words in pictures, Chinese too",
+        {"steps": 50, "guidance": 4.0, "negative": " ", "size": (1328, 1328)},
+    ),
+    Known(
+        "qwen-image-2.1", "Qwen/Qwen-Image-2.1", "pipeline", "Qwen Research (non-commercial)", "no", 32.0,
+        "September 2026; no guidance needed", {"steps": 40, "guidance": 1.0},
+    ),
+    Known(
+        "pixart-sigma", "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS", "pipeline", "OpenRAIL++-M", "no", 11.0,
+        "a small transformer", {"steps": 20, "guidance": 4.5, "size": (1024, 1024)},
+    ),
+    Known(
+        "sana", "Efficient-Large-Model/Sana_1600M_1024px_diffusers", "pipeline", "see its page", "no", 9.5,
+        "quick at large sizes", {"steps": 20, "guidance": 4.5, "size": (1024, 1024)},
+    ),
+    Known(
+        "lumina2", "Alpha-VLLM/Lumina-Image-2.0", "pipeline", "Apache-2.0", "no", 10.5,
+        "a transformer with a language model for a reader",
+        {"steps": 30, "guidance": 4.0, "size": (1024, 1024)},
+    ),
+    Known(
+        "cogview4", "THUDM/CogView4-6B", "pipeline", "Apache-2.0", "no", 32.0,
+        "words in pictures, Chinese too", {"steps": 50, "guidance": 3.5, "size": (1024, 1024)},
+    ),
+)  # fmt: skip
+"""Models that `nbgen.load` knows by a short name; any other is loaded by its name on the hub."""
+
+BY_NAME: dict[str, Known] = {known.name: known for known in CATALOGUE}
 
 
 def embedded_folder(name: str) -> Path:
@@ -38,7 +139,11 @@ def list_samplers(model: Any = None) -> Any:
 
 
 def list_models() -> Any:
-    """A table of the models that `nbgen.load` knows by name."""
+    """A table of the models that `nbgen.load` knows by name, with what suits each.
+
+    A family of "pipeline" runs through the model's own pipeline, the others row by row. Licences and gates are as
+    they were in November 2026; the page of the model on the hub has the last word.
+    """
     from ..show.table import Table
 
     rows = []
@@ -49,12 +154,31 @@ def list_models() -> Any:
         rows.append(
             {
                 "name": name,
+                "loads": "inside the package",
                 "family": "sd",
                 "licence": "Apache-2.0",
-                "weights": f"{megabytes:.0f} MB, inside the package",
-                "good for": "lessons, tests, trying things out on a laptop",
+                "gated": "no",
+                "weights": f"{megabytes:.0f} MB",
+                "size": "64×64",
                 "steps": defaults["steps"],
                 "guidance": defaults["guidance"],
+                "good for": "lessons, tests, trying things out on a laptop",
+            }
+        )
+    for known in CATALOGUE:
+        size = known.defaults.get("size")
+        rows.append(
+            {
+                "name": known.name,
+                "loads": known.repository,
+                "family": known.family,
+                "licence": known.licence,
+                "gated": known.gated,
+                "weights": f"{known.weights:g} GB",
+                "size": f"{size[0]}×{size[1]}" if size else "its own",
+                "steps": known.defaults["steps"],
+                "guidance": known.defaults["guidance"],
+                "good for": known.good_for,
             }
         )
     return Table(rows)

@@ -151,6 +151,10 @@ class DrivenModel(Model):
             changes["guidance_interval"] = None
         return recipe.replace(**changes)
 
+    def forget_what_it_read(self) -> None:
+        super().forget_what_it_read()
+        self._encodings.clear()
+
     def _example(self) -> str:
         return self.vocabulary.examples[0] if self.vocabulary else "a lighthouse at dusk"
 

@@ -34,6 +34,12 @@ def of_folder(folder: Path) -> str:
     )
 
 
+def of_file(path: Path) -> str:
+    """The SHA-256 of one file, whatever it is called."""
+    found = path.stat()
+    return _of_file(str(path.resolve()), found.st_size, found.st_mtime_ns)
+
+
 @lru_cache(maxsize=4096)
 def _of_file(path: str, size: int, changed: int) -> str:
     found = hashlib.sha256()

@@ -5,28 +5,35 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Hashable
-from pathlib import Path
+import weakref
+from collections import deque
+from collections.abc import Hashable, MutableMapping
 from typing import Any
 
 import torch
 
 from .. import machine
-from ..errors import ModelError, did_you_mean
+from ..errors import ModelError, brief
 from ..recipe import ModelRef
+from ..saying import say
 from .base import Model, alive
-from .catalogue import EMBEDDED, embedded_folder
+from .catalogue import EMBEDDED
 from .families import DRIVEN, family_of
-from .fingerprint import of_folder
 from .gan import Generator
-from .parts import read_folder
+from .parts import assemble, numbers_in, read_folder, weights_of
 from .pipeline import PipelineModel
+from .placing import DTYPES, SPEED, Placing, choose, compile_blocks, take_turns, tile_decoder
 from .residence import Residence
-from .sd import StableDiffusion
+from .single_file import read_file
+from .sources import Source, check_arguments, find_source
 from .vocabulary import Vocabulary
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_loaded: dict[Hashable, Model] = {}
+KEPT = 2
+"""Models loaded by name that stay in memory without anybody holding them, so that a name can be used again."""
+
+_loaded: MutableMapping[Hashable, Model] = weakref.WeakValueDictionary()
+_kept: deque[Model] = deque(maxlen=KEPT)
+_shipped: dict[Hashable, Model] = {}
 _KEPT_ON = "_nbgen_model"
 """The attribute under which a pipeline keeps its Model, so that both live, and go, together."""
 _lock = threading.RLock()
@@ -38,34 +45,59 @@ def load(
     device: str | None = None,
     dtype: str | None = None,
     rows: int | None = None,
+    memory: str | None = None,
+    speed: str | None = None,
+    revision: str | None = None,
+    variant: str | None = None,
+    token: str | bool | None = None,
+    config: str | os.PathLike[str] | None = None,
     gan: torch.nn.Module | None = None,
     latent: int | None = None,
 ) -> Model:
     """A model, ready to draw; the same arguments give the same object again.
 
-    source: the name of a model that ships with nbgen ("mini"); a folder in diffusers' layout, as a Path or a
-        text that names one; a diffusers pipeline you already have (its scheduler stays untouched); a Model
+    source: a name of `nbgen.list_models()` ("mini" ships with nbgen); a name on the hub ("owner/model"); a folder in
+        diffusers' layout or a .safetensors checkpoint, as a Path or a text that names one; a diffusers pipeline you
+        already have (it is left as it is); a Model
     device: "cpu", "cuda", "cuda:1", "mps"; the best there is when left out
     dtype: "float32", "float16" or "bfloat16"; float32 on a CPU and for mini, half precision on a GPU
     rows: the most rows in one denoiser forward; measured when left out
+    memory: "low" keeps one part at a time on the GPU and decodes in tiles; chosen by itself where weights do not fit
+    speed: "compile" compiles the denoiser's repeated block at its first use, which pays in long runs
+    revision: a branch, tag or commit on the hub; variant: weights under another name, such as "fp16"
+    token: for gated and private models; HF_TOKEN or what `hf auth login` keeps when left out
+    config: for a checkpoint, a folder in diffusers' layout or a name on the hub that has its settings
     gan, latent: instead of a source, your own generator module and the length of its latent
 
-    Raises ModelError, saying what was wrong and what would be right.
+    What was chosen, and why, is said. Only safetensors are read, and no code that comes with a model is run. Raises
+    ModelError: NetworkError, GatedModelError, MissingFileError, DamagedFileError, UnsafeModelError say which.
     """
     dtype = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else dtype
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise ModelError(
             f"rows must be a whole number from 1, or None to have it measured, not {rows!r:.40}."
         )
+    if speed not in (None, *SPEED):
+        raise ModelError(f'speed must be "compile" or left out, not {brief(speed, 40)}.')
     if gan is not None:
         return _generator(gan, latent, rows)
     if isinstance(source, Model):
         return source.ready()
     if isinstance(source, torch.nn.Module):
         raise ModelError("a bare module is loaded as nbgen.load(gan=module, latent=512).")
+    given = {
+        "memory": memory, "speed": speed, "revision": revision, "variant": variant, "token": token, "config": config,
+    }  # fmt: skip
     with _lock:
         if isinstance(source, (str, os.PathLike)):
-            return _from_place(source, device, dtype, rows).ready()
+            return _from_place(source, device, dtype, rows, given).ready()
+        said = [
+            name for name, value in {"device": device, "dtype": dtype, **given}.items() if value is not None
+        ]
+        if said:
+            raise ModelError(
+                f"{said[0]}= is not for a pipeline that you hand over, which nbgen leaves as it is: place it yourself."
+            )
         return _from_pipeline(source, rows)
 
 
@@ -86,6 +118,21 @@ def find(ref: ModelRef) -> Model:
     )
 
 
+def loaded(place: str | os.PathLike[str] | None = None) -> list[Model]:
+    """The models that were loaded by name and are still there: all, or those of one place."""
+    with _lock:
+        name = None if place is None else _whole_name(place)
+        found = [model for key, model in _loaded.items() if name is None or key[0] == name]  # type: ignore[index]
+    return list(dict.fromkeys(found))
+
+
+def forget(model: Model) -> None:
+    """No longer keep a model that nobody else holds."""
+    with _lock:
+        if model in _kept:
+            _kept.remove(model)
+
+
 def _generator(module: torch.nn.Module, latent: int | None, rows: int | None) -> Model:
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"gan must be a torch.nn.Module, not {type(module).__name__}.")
@@ -97,42 +144,92 @@ def _generator(module: torch.nn.Module, latent: int | None, rows: int | None) ->
 
 
 def _from_place(
-    source: str | os.PathLike[str], device: str | None, dtype: str | None, rows: int | None
+    place: str | os.PathLike[str],
+    device: str | None,
+    dtype: str | None,
+    rows: int | None,
+    given: dict[str, Any],
 ) -> Model:
-    where = _device(device)
-    name = source if isinstance(source, str) else None
-    if name in EMBEDDED:
-        folder, kind, embedded = embedded_folder(name), "float32", True
-        if dtype not in (None, "float32"):
-            raise ModelError(
-                f"{name} is always float32: it is small, and its pictures stay the same everywhere."
-            )
-    else:
-        folder, embedded = Path(source), False
-        kind = dtype if dtype is not None else ("float32" if where.type == "cpu" else "float16")
-    if kind not in _DTYPES:
-        raise ModelError(f"there is no dtype {kind!r:.40}: {did_you_mean(str(kind), _DTYPES)}")
-    key = (name or os.path.abspath(folder), str(where), kind, rows)
+    known: Any = place if isinstance(place, str) and place in EMBEDDED else None
+    check_arguments(known is not None, str(place), dtype, given)
+    key = (known or _whole_name(place), device, dtype, rows, *given.values())
     if key in _loaded:
         return _loaded[key]
-    if not os.fspath(source) or not os.path.isdir(
-        folder
-    ):  # which is False, not an error, for impossible names
-        raise ModelError(_not_found(os.fspath(source), folder))
+    sought = {name: given[name] for name in ("revision", "variant", "token", "config")}
+    source = find_source(place, **sought)
     # The cgroup's quota rules, not the host's cores; who asked for fewer keeps fewer.
     torch.set_num_threads(min(torch.get_num_threads(), machine.usable_threads()))
-    parts = Residence(lambda: _channels_last(read_folder(folder, where, _DTYPES[kind])), where)
-    listed = folder / "vocabulary.json"
-    model = StableDiffusion(
-        parts,
-        ModelRef(name if embedded and name else folder.resolve().name, of_folder(folder), kind),
-        vocabulary=Vocabulary.read(listed) if listed.is_file() else None,
-        defaults=EMBEDDED.get(name or "", {}) if embedded else None,
-        rows=rows,
-    )
-    model.live_in(parts)
+    placing = _placing(source, device, dtype, given["memory"])
+    if not source.embedded:
+        say(f"{source.name}: {placing.why}")
+    model = _model(source, placing, rows, given)
     _loaded[key] = model
+    if source.embedded:
+        _shipped[key] = model
+    else:
+        _kept.append(model)
     return model
+
+
+def _whole_name(place: str | os.PathLike[str]) -> str:
+    """One name for one place: a path from its root, or the text where nothing is there."""
+    text = os.fspath(place)
+    return os.path.abspath(text) if text and os.path.exists(text) else text
+
+
+def _placing(source: Source, device: str | None, dtype: str | None, memory: str | None) -> Placing:
+    if source.embedded:
+        return choose(device, "float32")
+    family = family_of(source.index.pipeline)
+    denoiser = source.index.parts.get("transformer")
+    flow = family.name in ("flux", "sd3") if family else denoiser is not None
+    if source.file is not None:
+        numbers = numbers_in([source.file])
+    else:
+        numbers = numbers_in(weights_of(source.index.folder, source.names()))
+    return choose(device, dtype, memory, flow=flow, numbers=numbers)
+
+
+def _model(source: Source, placing: Placing, rows: int | None, given: dict[str, Any]) -> Model:
+    ref = ModelRef(source.name, source.fingerprint(), placing.dtype)
+    home = Residence(lambda: _read(source, placing, given["variant"], given["speed"]), placing.device)
+    listed = source.index.folder / "vocabulary.json"
+    family = family_of(source.index.pipeline)
+    if family is None:
+        model: Model = PipelineModel(home, ref, name=source.name, defaults=source.defaults, rows=rows)
+    else:
+        model = family.make()(
+            home, ref, name=source.name, defaults=source.defaults or None, rows=rows,
+            vocabulary=Vocabulary.read(listed) if listed.is_file() else None,
+        )  # fmt: skip
+    model.live_in(home)
+    return model
+
+
+def _read(source: Source, placing: Placing, variant: str | None, speed: str | None) -> Any:
+    """The parts of a model in their places: an object that has them, or the whole pipeline."""
+    index, host = source.index, torch.device("cpu")
+    where, kind = host if placing.low_memory else placing.device, DTYPES[placing.dtype]
+    held: Any
+    if source.file is not None:
+        held = read_file(source.file, index, kind).to(where)
+    else:
+        held = read_folder(index.folder, where, kind, source.names(), variant)
+        if family_of(index.pipeline) is None:
+            held = assemble(held, index)
+    modules = {name: part for name, part in vars(held).items() if isinstance(part, torch.nn.Module)}
+    denoiser = modules.get("unet") or modules.get("transformer")
+    if "unet" in modules:
+        _channels_last(held)
+    if placing.low_memory and family_of(index.pipeline) is None:
+        held.enable_model_cpu_offload(device=placing.device)
+    elif placing.low_memory:
+        take_turns(modules, placing.device)
+    if placing.tiled:
+        tile_decoder(modules.get("vae"))
+    if speed == "compile":
+        compile_blocks(denoiser)
+    return held
 
 
 def _channels_last(parts: Any) -> Any:
@@ -162,32 +259,3 @@ def _from_pipeline(pipe: Any, rows: int | None) -> Model:
     with contextlib.suppress(AttributeError):  # an object without room for it is wrapped anew each time
         setattr(pipe, _KEPT_ON, model)
     return model
-
-
-def _device(device: str | None) -> torch.device:
-    if device is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ModelError(f'there is no device {device!r:.40}: "cpu", "cuda" and "mps" are known.') from None
-    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not usable.get(found.type, False):
-        raise ModelError(
-            f'this machine, or the installed torch, has no device {device!r:.40}; device="cpu" always works.'
-        )
-    return found
-
-
-def _not_found(source: str, folder: Path) -> str:
-    if not source:
-        return f"an empty name means no model: give a folder, or one of {', '.join(map(repr, EMBEDDED))}."
-    if os.path.exists(folder):
-        return f"{folder.name!r} is a file; this nbgen loads folders in diffusers' layout (model_index.json and parts)."
-    shipped = ", ".join(repr(name) for name in EMBEDDED)
-    near = did_you_mean(source, EMBEDDED) if "/" not in source and os.sep not in source else ""
-    if source.count("/") == 1 and not source.startswith(("/", ".", "~")):
-        near = "names on a hub are not fetched by this nbgen; download the model, and give its folder."
-    return f"there is no model {folder.name!r:.80} here: {near or 'no such folder.'} Shipped with nbgen: {shipped}."

@@ -119,6 +119,10 @@ class PipelineModel(Model):
         extra = self._signature.check_extra(dict(recipe.extra))
         return self._samplers.check(recipe.replace(extra=extra), self._signature)
 
+    def forget_what_it_read(self) -> None:
+        super().forget_what_it_read()
+        self._asking.forget()
+
     def calls(self, recipe: Recipe) -> int:
         return self._signature.calls(self._asking.arguments(recipe))
 
@@ -183,6 +187,7 @@ class PipelineModel(Model):
                             continue
                         picture = self._picture(recipes[index], pixels, seconds, len(group), exact)
                         watcher.picture(index, picture)
+                        self.used = time.monotonic()
                         yield index, picture
         finally:
             stats.wall = time.perf_counter() - started

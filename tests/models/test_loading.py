@@ -133,7 +133,7 @@ def test_the_folder_of_a_file_and_an_empty_one(tmp_path) -> None:
     with pytest.raises(ModelError, match="it is empty"):
         nbgen.load(tmp_path)
     (tmp_path / "weights.safetensors").write_bytes(b"")
-    with pytest.raises(ModelError, match="is a file"):
+    with pytest.raises(ModelError, match="not a safetensors file"):
         nbgen.load(tmp_path / "weights.safetensors")
 
 
