@@ -66,15 +66,16 @@ class Player(Overlay):
 
     walks: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     size = traitlets.Tuple(traitlets.Int(), traitlets.Int()).tag(sync=True)
-    frame = traitlets.Int(0).tag(sync=True)
-    fps = traitlets.Float(12.0).tag(sync=True)
-    boomerang = traitlets.Bool(False).tag(sync=True)
+    frame = traitlets.Int(0).tag(sync=True, echo_update=False)
+    fps = traitlets.Float(12.0).tag(sync=True, echo_update=False)
+    boomerang = traitlets.Bool(False).tag(sync=True, echo_update=False)
 
     def __init__(self, walk: Walk, beside: Walk | None = None) -> None:
         if beside is not None and not isinstance(beside, Walk):
             raise RecipeError(f"beside a walk plays another walk, not {type(beside).__name__}.")
         self._walks = [walk] if beside is None else [walk, beside]
         super().__init__(walks=self._packed(), size=walk.size, fps=min(60.0, max(1.0, walk.fps)))
+        self.on_msg(self._received)
 
     @property
     def picture(self) -> Picture:
@@ -84,6 +85,10 @@ class Player(Overlay):
     @traitlets.validate("frame")
     def _check_frame(self, proposal: Any) -> int:
         return min(max(0, int(proposal["value"])), len(self._walks[0]) - 1)
+
+    def _received(self, _: Any, content: Any, buffers: Any) -> None:
+        if content.get("kind") == "state":
+            self.set_state({name: content["state"][name] for name in ("frame", "fps", "boomerang")})
 
     def still(self) -> dict[str, Any]:
         first = self._walks[0]

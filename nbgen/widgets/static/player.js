@@ -76,10 +76,9 @@ function openPlayer(model, el) {
   // What a person has chosen is Python's, not every frame that passes.
   function tell() {
     pace.textContent = `${speed.value} a second`;
-    model.set("frame", frameAt(place));
-    model.set("fps", Number(speed.value));
-    model.set("boomerang", back.checked);
-    model.save_changes();
+    const state = { frame: frameAt(place), fps: Number(speed.value), boomerang: back.checked };
+    for (const [name, value] of Object.entries(state)) model.set(name, value); // for other views in this page
+    model.send({ kind: "state", state }); // a message is never held back: the next cell finds it done
   }
 
   function run(now) {
