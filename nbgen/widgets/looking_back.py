@@ -31,7 +31,7 @@ class HistoryTab:
         )
         self._starred = widgets.Checkbox(description="starred only", indent=False)
         self._collection = widgets.Dropdown(
-            description="collection", options=[("all", None)], style={"description_width": "70px"},
+            description="collection", options=[("all", "")], style={"description_width": "70px"},
             layout={"width": "220px"},
         )  # fmt: skip
         self._look = widgets.Button(description="Search", icon="search")
@@ -63,7 +63,7 @@ class HistoryTab:
         try:
             self.pictures = history(
                 self._text.value, starred=True if self._starred.value else None,
-                collection=self._collection.value, limit=MOST,
+                collection=self._collection.value or None, limit=MOST,
             )  # fmt: skip
         except NbgenError as error:
             self._stage.tell(error=str(error))
@@ -79,8 +79,8 @@ class HistoryTab:
     def _fill_collections(self) -> None:
         names, chosen = default_store().collections(), self._collection.value
         self._filling = True  # new options choose the first of them for a moment, which is no wish of anybody's
-        self._collection.options = [("all", None), *((f"{name} ({names[name]})", name) for name in names)]
-        self._collection.value = chosen if chosen in names else None
+        self._collection.options = [("all", ""), *((f"{name} ({names[name]})", name) for name in names)]
+        self._collection.value = chosen if chosen in names else ""
         self._filling = False
 
     def _chosen(self, change: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ class Settings:
     def __init__(self, model: Model) -> None:
         self._controls: dict[str, Any] = {
             "sampler": widgets.Dropdown(description="sampler", options=[("", None)]),
-            "schedule": widgets.Dropdown(description="schedule", options=[("the model's own", None)]),
+            "schedule": widgets.Dropdown(description="schedule", options=[("the model's own", "")]),
             "steps": _slider(widgets.IntSlider, "steps", 1, 100, 1),
             "guidance": _slider(widgets.FloatSlider, "guidance", 1, 20, 0.1),
             "distilled_guidance": _slider(widgets.FloatSlider, "distilled", 0, 20, 0.1),
@@ -116,7 +116,7 @@ class Settings:
                 control.value = defaults[name]
         self._sampled()
         if "schedule" in model.fields:
-            self._controls["schedule"].value = defaults.get("schedule")
+            self._controls["schedule"].value = defaults.get("schedule") or ""
         size = defaults.get("size")
         _show(self._size_rows, "size" in model.fields and size is not None and "sampler" in model.fields)
         if size is not None:
@@ -129,7 +129,7 @@ class Settings:
         found = {
             name: control.value
             for name, control in self._controls.items()
-            if name in self._model.fields and name != "strength" and control.value is not None
+            if name in self._model.fields and name != "strength" and control.value not in (None, "")
         }
         if self._size_rows.layout.display != "none":
             found["size"] = self._width.value, self._height.value
@@ -192,7 +192,7 @@ class Settings:
             if name in self._model.fields and (
                 values.get(name) is not None or (name == "schedule" and name in values)
             ):
-                control.value = values[name]
+                control.value = values[name] if values[name] is not None else ""
         if values.get("size") is not None:
             self._width.value, self._height.value = values["size"]
         if isinstance(values.get("seed"), int):
@@ -233,8 +233,8 @@ class Settings:
         kept = schedule.value
         kind = "flow" if self._model.kind == "flow" else "diffusion"
         names = sampler.schedules_for(kind) if sampler is not None else ()
-        schedule.options = [("the model's own", None), *((name, name) for name in names)]
-        schedule.value = kept if kept in names else None
+        schedule.options = [("the model's own", ""), *((name, name) for name in names)]
+        schedule.value = kept if kept in names else ""
 
     def _uploaded(self, change: Mapping[str, Any]) -> None:
         if not change["new"]:

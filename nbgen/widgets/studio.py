@@ -24,6 +24,7 @@ from .actions import Actions
 from .choosing import ModelChoice
 from .comparing import CompareTab
 from .following import MOST_WAITING, Follower
+from .framing import Frame
 from .inserting import Place
 from .looking_back import HistoryTab
 from .parts import PromptBox, Stage, Strip
@@ -33,6 +34,8 @@ from .walking import WalkTab
 
 MOST_KEPT = 60
 """Pictures in the strip of results; the History tab has the others."""
+MOST_IN_FILE = 12
+"""Results on the sheet that the notebook keeps of the panel, the latest."""
 
 
 def studio(model: Any = None) -> Studio:
@@ -78,6 +81,7 @@ class Studio:
         self.panel = self._laid_out()
         self._fit()
         answer_anywhere(self.panel)
+        self._frame = Frame(self.panel, self._still)
 
     @property
     def model(self) -> Model:
@@ -163,6 +167,7 @@ class Studio:
         self._results_strip.fill(self._results, self._actions.describe)
         self._results_strip.chosen = made[0].key
         self._stage.show(made[0])
+        self._frame.refresh()
 
     def find(self, key: str) -> Picture | None:
         """The picture with this key, among the results and the history."""
@@ -249,9 +254,7 @@ class Studio:
         self._prompt.told = self._model.reading(prompt) if "prompt" in self._model.fields else ""
 
     def _tell(self, lines: list[str]) -> None:
-        notes = [line for line in lines if not line.startswith("Seed drawn")]
-        if notes:
-            self._prompt.told = " ".join(notes)
+        self._prompt.told = " ".join(line for line in lines if not line.startswith("Seed drawn"))
 
     def _changed(self) -> None:
         self._prompt.busy = self._follower.busy
@@ -272,10 +275,13 @@ class Studio:
         self._stage.tell(f"{model.ref.name} is ready")
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.panel)
+        self._frame._ipython_display_()
         self._place.show()
+
+    def _still(self) -> dict[str, Any]:
+        """What the notebook keeps of the panel: a sheet of its results."""
+        kept: dict[str, Any] = self.pictures[:MOST_IN_FILE]._repr_mimebundle_() if self._results else {}
+        return {**kept, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"Studio({self._model.ref.name!r}; see .pictures, .recipe, .code)"

@@ -1,0 +1,30 @@
+// A whole panel of ordinary controls, over an output or as a widget of its own.
+
+import { overOutput } from "./over.js";
+
+function open(model, el) {
+  let shown;
+  let closed = false;
+  const put = async () => {
+    const manager = model.widget_manager;
+    const child = await manager.get_model(model.get("panel").replace("IPY_MODEL_", ""));
+    const view = await manager.create_view(child);
+    if (closed) {
+      view.remove();
+      return;
+    }
+    shown = view;
+    const widget = view.luminoWidget;
+    // JupyterLab's widgets must be told when they are in the page: tabs and sliders measure themselves then.
+    if (widget) widget.constructor.attach(widget, el);
+    else el.append(view.el);
+  };
+  put();
+  return () => {
+    closed = true;
+    if (shown?.luminoWidget) shown.luminoWidget.dispose();
+    else shown?.remove();
+  };
+}
+
+export default overOutput(open);
