@@ -52,6 +52,7 @@ class AssembledModel(PicturedModel):
         rows: int | None = None,
     ) -> None:
         self._pipe = pipe
+        self.examine()
         self._handed_over = ref is None
         self._name = name
         self._dtype = self.denoiser.dtype
@@ -62,6 +63,9 @@ class AssembledModel(PicturedModel):
         super().__init__(self._named(ref) if ref else self._checksum(), self.denoiser.device, rows=rows)
 
     # What a family supplies.
+
+    def examine(self) -> None:
+        """Looks at the parts, before anything else: which fields they have. Raises ModelError for unfit ones."""
 
     def encode(self, prompt: str | None) -> dict[str, Tensor]:
         """What the denoiser is given of a prompt, by name, without a batch dimension; None: no negative prompt."""

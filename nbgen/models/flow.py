@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ModelError, RecipeError
-from ..recipe import ModelRef, Recipe
+from ..recipe import Recipe
 from .assembled import AssembledModel
-from .vocabulary import Vocabulary
 
 
 class FlowModel(AssembledModel):
@@ -19,25 +18,15 @@ class FlowModel(AssembledModel):
     most_shift = 1.15
     """What the family's pipeline takes for `max_shift` where the model does not say."""
 
-    def __init__(
-        self,
-        pipe: Any,
-        ref: ModelRef | None = None,
-        *,
-        name: str = "your pipeline",
-        vocabulary: Vocabulary | None = None,
-        defaults: Mapping[str, Any] | None = None,
-        rows: int | None = None,
-    ) -> None:
-        scheduler = pipe.scheduler
+    def examine(self) -> None:
+        scheduler = self._pipe.scheduler
         called = type(scheduler).__name__
         if not called.startswith("FlowMatch") and not scheduler.config.get("use_flow_sigmas"):
             raise ModelError(
                 f"this pipeline's scheduler, {called}, is not made for flow matching, and its pictures are silently "
                 "wrong: give the pipeline the FlowMatchEulerDiscreteScheduler that came with the model."
             )
-        super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
-        latent = int(pipe.vae.config.latent_channels)
+        latent = int(self._pipe.vae.config.latent_channels)
         if self.channels() != latent:
             raise ModelError(
                 f"this pipeline's transformer takes {self.channels()} channels and its latents have {latent}: "

@@ -12,10 +12,9 @@ from torch import Tensor
 from ..engine.asks import Conditioning
 from ..engine.trajectory import is_guided
 from ..errors import RecipeError
-from ..recipe import ModelRef, Recipe
+from ..recipe import Recipe
 from .flow import FlowModel
 from .reading import Reader
-from .vocabulary import Vocabulary
 
 DISTILLED = 3.5
 """The guidance that FLUX.1 dev is given where nothing is said, as in diffusers' pipeline."""
@@ -32,20 +31,11 @@ class Flux(FlowModel):
     family = "flux"
     weighed_parts = ("transformer", "text_encoder", "text_encoder_2", "vae")
 
-    def __init__(
-        self,
-        pipe: Any,
-        ref: ModelRef | None = None,
-        *,
-        name: str = "your pipeline",
-        vocabulary: Vocabulary | None = None,
-        defaults: Mapping[str, Any] | None = None,
-        rows: int | None = None,
-    ) -> None:
-        self._takes_guidance = bool(pipe.transformer.config.guidance_embeds)
+    def examine(self) -> None:
+        self._takes_guidance = bool(self.denoiser.config.guidance_embeds)
         if self._takes_guidance:
             self.fields = self.fields | {"distilled_guidance"}
-        super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
+        super().examine()
 
     def own_defaults(self) -> dict[str, Any]:
         defaults: dict[str, Any] = {"guidance": 1.0, "size": (128 * self._scale, 128 * self._scale)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
@@ -10,13 +10,12 @@ from torch import Tensor
 
 from ..engine.asks import Conditioning
 from ..errors import ModelError
-from ..recipe import ModelRef, Recipe
+from ..recipe import Recipe
 from ..sampling import BY_NAME
 from .assembled import AssembledModel, sampling_of
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .reading import Reader
 from .seamless import going_round, is_seamless
-from .vocabulary import Vocabulary
 
 
 class StableDiffusion(AssembledModel):
@@ -30,18 +29,9 @@ class StableDiffusion(AssembledModel):
     usual_guidance = 7.5
     fields = AssembledModel.fields | {"tile"}
 
-    def __init__(
-        self,
-        pipe: Any,
-        ref: ModelRef | None = None,
-        *,
-        name: str = "your pipeline",
-        vocabulary: Vocabulary | None = None,
-        defaults: Mapping[str, Any] | None = None,
-        rows: int | None = None,
-    ) -> None:
-        unet = pipe.unet
-        latent = pipe.vae.config.latent_channels
+    def examine(self) -> None:
+        unet = self._pipe.unet
+        latent = self._pipe.vae.config.latent_channels
         if unet.config.in_channels not in (latent, 2 * latent + 1):
             raise ModelError(
                 f"this pipeline's UNet takes {unet.config.in_channels} channels and its latents have {latent}: it is "
@@ -53,7 +43,6 @@ class StableDiffusion(AssembledModel):
             self.fields = self.fields | {"distilled_guidance"}
         if can_mix(unet):
             self.fields = self.fields | {"mixing"}
-        super().__init__(pipe, ref, name=name, vocabulary=vocabulary, defaults=defaults, rows=rows)
 
     def fills(self) -> bool:
         return bool(self._pipe.unet.config.in_channels > self._pipe.vae.config.latent_channels)
