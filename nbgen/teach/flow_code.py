@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from ..engine.schedule import scheduler_config
 from ..errors import brief
 from ..sampling import BY_NAME
+from .flow_exact import PARTS
+from .flow_playing import BEAT
 from .flow_settings import FlowError
 from .learning import AVERAGING, BATCHES, Network
 from .noising import Schedule
@@ -119,8 +121,10 @@ def _field(lab: FlowLab, which: int) -> list[str]:
         f"""
 x = torch.tensor({lab.trails[0].tolist()}, dtype=torch.float64)
 t = torch.tensor({lab.settings.t!r}, dtype=torch.float64)
-for _ in range({beats}):  # the probability-flow ODE, in second-order steps that predict x0
-    after = (t - 0.02).clamp(min=0)
+for _ in range({PARTS * beats}):  # the probability-flow ODE, in second-order steps that predict x0
+    after = (t - {BEAT / PARTS!r}).clamp(min=0)
+    if t == 0:
+        break
     after = torch.zeros_like(after) if after < 1e-9 else after
     alpha, sigma = levels(t)
     alpha_after, sigma_after = levels(after) if after > 0 else (torch.tensor(1.0), torch.tensor(0.0))

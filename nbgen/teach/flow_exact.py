@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CELLS = 56
 """Cells a side of a density."""
+PARTS = 4
+"""Steps of the ODE in a beat of time."""
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0)
 """Guidance scales of the curve."""
 
@@ -61,9 +63,18 @@ def flow_home(lab: FlowLab, beat: float) -> None:
     """
     if lab.now <= 0:
         return
-    after = max(0.0, lab.now - beat)
+    for _ in range(PARTS):
+        _one_step(lab, beat / PARTS)
+    if len(lab.particles):
+        lab.trails = [*lab.trails, lab.particles]
+
+
+def _one_step(lab: FlowLab, length: float) -> None:
+    after = max(0.0, lab.now - length)
     if after < 1e-9:
         after = 0.0
+    if lab.now == 0:
+        return
     alpha, sigma = (float(level) for level in lab.schedule.levels(lab.now))
     alpha_after, sigma_after = (float(level) for level in lab.schedule.levels(after)) if after else (1.0, 0.0)
     mixture, x = lab.settings.distribution.mixture, lab.particles
@@ -74,7 +85,6 @@ def flow_home(lab: FlowLab, beat: float) -> None:
         trial = shrink * x + gain * x0
         x0 = (x0 + mixture.x0(trial, alpha_after, sigma_after)) / 2
         lab.particles = shrink * x + gain * x0
-        lab.trails = [*lab.trails, lab.particles]
     lab.now = after
 
 

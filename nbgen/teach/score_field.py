@@ -55,7 +55,7 @@ class FlowLab(Laboratory):
         super().__init__()
         self.settings = settings
         self.now = settings.t
-        self.position = 0.0
+        self.position = 0.0 if settings.view == "sampling" else 1.0
         self.particles = torch.empty(0, 2, dtype=torch.float64)
         self.trails: list[Tensor] = []
         self.held: int | None = None
@@ -107,7 +107,7 @@ class FlowLab(Laboratory):
     def release(self, points: Any) -> FlowLab:
         """Put particles at these places, (k, 2), at noise level t; `step` lets them flow home. [] takes them away."""
         try:
-            places = torch.as_tensor(np.asarray(points, dtype=float)).reshape(-1, 2)
+            places = torch.as_tensor(np.asarray(points, dtype=float).reshape(-1, 2))
         except (TypeError, ValueError):
             raise FlowError("particles are a list of places (x, y).") from None
         if (
@@ -124,7 +124,10 @@ class FlowLab(Laboratory):
 
     def field(self, x: Any, t: float | None = None, arrows: str | None = None) -> np.ndarray:
         """The exact field at points (n, 2), in float64: `arrows` is "score", "velocity" or "denoised"."""
-        places = torch.as_tensor(np.asarray(x, dtype=float)).reshape(-1, 2)
+        try:
+            places = torch.as_tensor(np.asarray(x, dtype=float).reshape(-1, 2))
+        except (TypeError, ValueError):
+            raise FlowError("the field is asked at a list of places (x, y).") from None
         with self.lock:
             kind = with_changes(self.settings, {} if arrows is None else {"arrows": arrows}).arrows
             return exact_field(self, places, self.now if t is None else t, kind).numpy()
