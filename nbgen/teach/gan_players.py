@@ -118,9 +118,9 @@ LOSSES: dict[str, Loss] = {
 
 PENALTIES: dict[str, tuple[Penalty, float]] = {
     "none": (no_penalty, 0.0),
-    "R1": (r1, 0.1),
-    "R2": (r2, 0.1),
-    "R1 and R2": (r1_and_r2, 0.1),
+    "R1": (r1, 2.0),
+    "R2": (r2, 2.0),
+    "R1 and R2": (r1_and_r2, 2.0),
     "slope one": (slope_one, 1.0),
 }
 """Name → penalty and its usual strength γ. R1 is γ/2·E‖∇D‖² at reals, R2 at fakes (arXiv 1801.04406, eq. 9 and 10);

@@ -40,6 +40,9 @@ LIVE = ("loss", "penalty", "strength", "k", "d_learning_rate", "g_learning_rate"
 """What may change in the middle of a run; anything else begins it anew."""
 
 
+MOST_STEPS = 1_000_000
+
+
 class GanError(NbgenError, ValueError):
     """A setting or a step of the game that cannot be; the last good state is kept."""
 
@@ -112,3 +115,40 @@ def _one(name: str, value: Any) -> Any:
         kind = "a whole number" if whole else "a number"
         raise GanError(f"{name} must be {kind} from {low:g} to {high:g}, not {brief(value)}.")
     return int(value) if whole else float(value)
+
+
+def beside(settings: Settings, difference: Mapping[str, Any], since: int) -> Settings | None:
+    """The settings of the run beside; None for no difference. Raises GanError unless it is one, and one that can be."""
+    if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since <= MOST_STEPS:
+        raise GanError(f"since must be a whole number from 0 to {MOST_STEPS:,}, not {brief(since)}.")
+    if not isinstance(difference, Mapping):
+        raise GanError('what the run beside differs in is one setting, such as beside={"k": 5}.')
+    if not difference:
+        return None
+    if len(difference) != 1:
+        raise GanError(
+            f"two runs that differ in {len(difference)} things explain nothing: give one difference."
+        )
+    ((name, value),) = difference.items()
+    changed = with_changes(settings, difference)
+    if name in ("seed", "dtype"):
+        raise GanError(f"both runs share their {name}: let another setting differ.")
+    if getattr(changed, name) == getattr(settings, name):
+        raise GanError(f"{name} is {brief(value)} in both runs: that is no difference.")
+    if since and name not in LIVE:
+        raise GanError(f"{name} cannot change in the middle of a run: leave `since` out.")
+    return changed
+
+
+def words(name: str) -> str:
+    """A setting as people say it."""
+    return (
+        name.replace("d_", "D's ")
+        .replace("g_", "G's ")
+        .replace("noise_dim", "noise dimensions")
+        .replace("_", " ")
+    )
+
+
+def written(value: Any) -> str:
+    return str(getattr(value, "name", f"{value:g}" if isinstance(value, float) else value))
