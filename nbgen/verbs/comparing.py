@@ -109,18 +109,21 @@ def plan(
     where: Callable[..., bool] | None = None,
     reference: Any = None,
     limit: int = LIMIT,
+    wait: bool = True,
     fresh: bool = False,
+    store: bool = True,
     exact: bool = False,
     **fields: Any,
 ) -> Plan:
     """What `compare` with the same arguments would do: cells, what is stored, denoiser calls, time, memory.
 
-    Nothing is made. Raises what `compare` would.
+    Nothing is made, and there is nothing to wait for. Raises what `compare` would.
     """
     if isinstance(start, (Mapping, PurePath)):
         raise RecipeError("these pictures exist already: there is nothing to plan.")
     layout, models = _prepare(start, axes, fields, n, where, reference, limit)
-    return estimate(_by_model(layout.recipes, models), layout.recipes, fresh=fresh, exact=exact)
+    groups = _by_model(layout.recipes, models)
+    return estimate(groups, layout.recipes, fresh=fresh or not store, exact=exact)
 
 
 def _prepare(

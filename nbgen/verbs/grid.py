@@ -49,6 +49,10 @@ class Grid:
     def __iter__(self) -> Iterator[Picture]:
         return (self.pictures_at[number] for number in sorted(self.pictures_at))
 
+    def __getitem__(self, place: int | slice) -> Picture | Pictures:
+        """Finished pictures by their place in reading order; `at` finds them by values."""
+        return self.pictures[place]
+
     @property
     def pictures(self) -> Pictures:
         """The finished pictures in reading order."""

@@ -157,6 +157,10 @@ def paired_table(
             }
             for each in paired_differences(values, base)
         ]
+    if not rows:
+        raise RecipeError(
+            f"beside {base!r} there is only the reference, which takes no part: nothing to compare."
+        )
     return Table(rows)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..jobs import submit
 from ..models.base import Model
 from ..models.footprints import needed
-from ..quantities import in_bytes
+from ..quantities import counted, in_bytes
 from ..recipe import Recipe
 from ..storage import default_store
 
@@ -39,12 +39,12 @@ class Plan:
 
     def __str__(self) -> str:
         left = self.pictures - self.stored
-        pictures = (
-            f"{self.pictures:,} different pictures" if self.pictures != self.cells else "as many pictures"
-        )
-        parts = [f"{self.cells:,} cells, {pictures}", f"{self.stored:,} of them stored"]
+        pictures = counted(self.pictures, "different picture")
+        if self.pictures == self.cells:
+            pictures = "as many pictures" if self.cells > 1 else "1 picture"
+        parts = [f"{counted(self.cells, 'cell')}, {pictures}", f"{self.stored:,} of them stored"]
         if left:
-            parts.append(f"{self.calls:,} denoiser calls for the other {left:,}")
+            parts.append(f"{counted(self.calls, 'denoiser call')} for the other {left:,}")
             known = "unknown time: nothing was made with this model yet"
             parts.append(known if self.seconds is None else f"about {_duration(self.seconds)}")
         parts.append(f"{in_bytes(self.bytes)} uncompressed")

@@ -68,6 +68,8 @@ def history(
         raise RecipeError(f"limit must be a whole number from 1, not {limit!r:.40}.")
     if model is not None and not isinstance(model, (str, ModelRef)) and not hasattr(model, "ref"):
         raise RecipeError(f"history takes a model or its name, not {model!r:.60}.")
+    if starred is not None and not isinstance(starred, bool):
+        raise RecipeError(f"starred is True, False, or left out for both, not {brief(starred)}.")
     reference = model if isinstance(model, ModelRef) else getattr(model, "ref", None)
     found = default_store().history(
         text,

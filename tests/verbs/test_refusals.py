@@ -286,3 +286,28 @@ def test_defaults_are_checked_when_they_are_set(fields) -> None:
 def test_history_takes_a_model_or_its_name(odd) -> None:
     with pytest.raises(RecipeError, match="or its name"):
         nbgen.history(model=odd)
+    with pytest.raises(RecipeError, match="starred is True"):
+        nbgen.history(starred=odd)
+
+
+def test_a_plan_takes_what_compare_takes_and_counts_as_people_do(model) -> None:
+    nbgen.compare("a cat", model=model, seed=[0], steps=1)
+    kept, anew = (
+        nbgen.plan("a cat", model=model, seed=[0], steps=1, store=store, wait=False)
+        for store in (True, False)
+    )
+    assert (kept.stored, kept.calls, anew.stored, anew.calls) == (1, 0, 0, 1)
+    assert str(kept).startswith("1 cell, 1 picture; 1 of them stored; 3.1 kB")
+    assert "1 denoiser call for the other 1;" in str(anew)
+    assert str(nbgen.plan("a cat", model=model, seed=[0, 0], steps=1)).startswith(
+        "2 cells, 1 different picture;"
+    )
+
+
+def test_a_grid_by_place_and_pairs_that_are_none(model) -> None:
+    grid = nbgen.compare(
+        "a cat", model=model, sampler=["ddim", "heun"], seed=range(2), steps=1, reference="heun"
+    )
+    assert grid[0] is grid.at(sampler="ddim", seed=0) and len(grid[1:3]) == 2
+    with pytest.raises(RecipeError, match="only the reference"):
+        grid.paired("ddim")
