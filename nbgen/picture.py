@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,12 +14,22 @@ from PIL import Image
 
 from . import metadata as meta
 from . import unshown
-from .axes import label_of
+from .captions import caption, file_stem
 from .cost import Cost
 from .errors import PictureFileError, RecipeError, brief
 from .files import as_path, make_folder, write_file
 from .names import check_fields
-from .pixels import Source, array_to_rgb, content_hash, enlarged, kind_of, open_image, png_bytes, to_rgb
+from .pixels import (
+    Source,
+    array_to_rgb,
+    content_hash,
+    enlarged,
+    kind_of,
+    open_image,
+    png_bytes,
+    repeated,
+    to_rgb,
+)
 from .recipe import FIELDS, Recipe
 from .show.words import one_line
 from .values import one_or_several
@@ -75,6 +84,10 @@ class Picture:
             self._size = image.size
         return image
 
+    def shown(self) -> Image.Image:
+        """As `pixels`, as a cell shows it: a seamless texture two by two."""
+        return repeated(self.pixels()) if self.recipe is not None and self.recipe.tile else self.pixels()
+
     @property
     def image(self) -> Image.Image:
         """A PIL image, RGB, at the original size; the caller's own to change."""
@@ -103,7 +116,7 @@ class Picture:
             raise RecipeError(" ".join(problems))
         if self.recipe is None:
             return self.name or ""
-        return ", ".join(_caption(name, getattr(self.recipe, name)) for name in named)
+        return ", ".join(caption(name, getattr(self.recipe, name)) for name in named)
 
     def again(self, **changes: Any) -> Picture:
         """The same picture, but: `picture.again(steps=40)`. Takes what `generate` takes."""
@@ -153,7 +166,7 @@ class Picture:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         unshown.shown(self)
-        shown = self.pixels()
+        shown = self.shown()
         if max(shown.size) < SMALL:
             shown = enlarged(shown, SMALL)
         elif max(shown.size) > WIDEST:
@@ -168,7 +181,7 @@ class Picture:
         elif self.name:
             parts.append(one_line(self.name))
         if self.recipe is not None:
-            parts.append(_caption("seed", self.recipe.seed))
+            parts.append(caption("seed", self.recipe.seed))
         parts.append(_by(self.size))
         return f"Picture({', '.join(parts)})"
 
@@ -207,7 +220,7 @@ class Pictures(Sequence[Picture]):
         from .show.sheet import contact_sheet
 
         return contact_sheet(
-            [picture.pixels for picture in self], self.labels() if labels is None else labels, columns
+            [picture.shown for picture in self], self.labels() if labels is None else labels, columns
         )
 
     def figure(self, columns: int | None = None, labels: Sequence[str] | None = None) -> Figure:
@@ -215,13 +228,16 @@ class Pictures(Sequence[Picture]):
         from .show.sheet import contact_figure
 
         return contact_figure(
-            [picture.pixels for picture in self], self.labels() if labels is None else labels, columns
+            [picture.shown for picture in self], self.labels() if labels is None else labels, columns
         )
 
     def save(self, folder: str | os.PathLike[str], metadata: str = "recipe") -> list[Path]:
         """Write each picture as a PNG into the folder, made where missing, under a name of its own; the paths."""
         target = make_folder(as_path(folder))
-        return [picture.save(target / f"{_file_stem(picture)}.png", metadata) for picture in self]
+        return [
+            picture.save(target / f"{file_stem(picture.recipe, picture.name, picture.key)}.png", metadata)
+            for picture in self
+        ]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         unshown.shown(self)
@@ -277,22 +293,3 @@ def _rgb(image: Any) -> Image.Image:
 
 def _by(size: tuple[int, int]) -> str:
     return f"{size[0]}×{size[1]}"
-
-
-def _caption(name: str, value: Any) -> str:
-    if name in ("prompt", "sampler", "model") and value is not None:
-        return label_of(value)
-    if name in ("image", "mask") and value is not None:
-        return name + " " + re.sub("([0-9a-f]{8})[0-9a-f]{56}", r"\1", str(value))  # hashes, shortened
-    return f"{name.replace('_', ' ')} {label_of(value)}"
-
-
-def _file_stem(picture: Picture) -> str:
-    prompt = str(picture.recipe.prompt or "") if picture.recipe is not None else picture.name or ""
-    words = "".join(
-        character if character.isascii() and character.isalnum() else " " for character in prompt[:200]
-    ).split()
-    parts = ["-".join(words)[:40].strip("-").lower(), picture.key[:8]]
-    if picture.recipe is not None and isinstance(picture.recipe.seed, int):
-        parts.insert(1, f"seed{picture.recipe.seed}")
-    return "-".join(part for part in parts if part)

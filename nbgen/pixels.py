@@ -120,6 +120,14 @@ def enlarged(image: Image.Image, limit: int) -> Image.Image:
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
+def repeated(image: Image.Image) -> Image.Image:
+    """Two by two of the image: how a seamless texture shows that it is one."""
+    both = Image.new(image.mode, (2 * image.width, 2 * image.height))
+    for place in ((0, 0), (image.width, 0), (0, image.height), image.size):
+        both.paste(image, place)
+    return both
+
+
 def png_bytes(image: Image.Image, info: Any = None) -> bytes:
     """A PNG, quickly: level 1 with zlib's RLE strategy takes a fraction of the default's time at its size."""
     buffer = io.BytesIO()

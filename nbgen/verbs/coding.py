@@ -11,6 +11,7 @@ from ..errors import RecipeError
 from ..models.catalogue import EMBEDDED
 from ..recipe import FIELDS, Mix, Recipe
 from ..sampling import STEP_OPTIONS, check_sampling, find_sampler, find_schedule, scheduler_options
+from .coding_pictures import pictured
 from .dialects import Dialect, dialect_of
 
 _WIDTH = 100
@@ -61,12 +62,9 @@ def _diffusers(recipe: Recipe) -> str:
     if sampler.scheduler == "DPMSolverSDEScheduler":
         changes["noise_sampler_seed"] = noise_seed(recipe.seed)
     eta = sampler.options(dialect.kind).get("eta")
-    calling = {
-        "num_inference_steps": recipe.steps,
-        **dialect.guiding(recipe),
-        "width": recipe.size[0],
-        "height": recipe.size[1],
-    }
+    pictures = pictured(recipe, dialect)
+    size = {"width": recipe.size[0], "height": recipe.size[1]} if pictures.sized else {}
+    calling = {"num_inference_steps": recipe.steps, **dialect.guiding(recipe), **size}
     if eta is not None and options.get("eta", eta) != 0:
         calling["eta"] = options.get("eta", eta)  # the pipeline would hand 0 to every scheduler that has one
     words, word_arguments = dialect.words(recipe)
@@ -74,26 +72,35 @@ def _diffusers(recipe: Recipe) -> str:
     scheduling = dialect.scheduling(recipe, scheduler.__name__, changes)
     lines = [
         *(["import importlib.util"] if _is_shipped(recipe) else []),
+        *[line for line in pictures.imports if line.startswith("import")],
         "import torch",
-        f"from diffusers import {dialect.pipeline}, {scheduler.__name__}",
+        f"from diffusers import {pictures.pipeline}, {scheduler.__name__}",
+        *[line for line in pictures.imports if line.startswith("from")],
         "",
         *_folder(recipe),
-        _call(f"pipe = {dialect.pipeline}.from_pretrained", ["folder", *_dtype(recipe)]),
+        _call(f"pipe = {pictures.pipeline}.from_pretrained", ["folder", *_dtype(recipe)]),
         _call(f"pipe.scheduler = {scheduler.__name__}.from_config", ["pipe.scheduler.config", *scheduling]),
         *dialect.afterwards(recipe, changes),
         *words,
         *noise,
+        *pictures.before,
         _call(
             "image = pipe",
-            [*word_arguments, *(f"{name}={value!r}" for name, value in calling.items()), *noise_arguments],
+            [
+                *word_arguments,
+                *pictures.arguments,
+                *(f"{name}={value!r}" for name, value in calling.items()),
+                *noise_arguments,
+            ],
         )
         + ".images[0]",
+        *pictures.after,
     ]
     return "\n".join(lines) + "\n"
 
 
 def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
-    for name in ("guidance_interval", "image", "mask", "truncation"):
+    for name in ("guidance_interval", "truncation"):
         if getattr(recipe, name) is not None:
             raise RecipeError(
                 f"diffusers' text-to-image pipeline has no {name}: this recipe is nbgen's alone."

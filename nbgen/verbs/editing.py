@@ -109,7 +109,7 @@ def upscale(
     """The picture `times` as large on each side, its details drawn anew by the same model.
 
     picture: a Picture, PIL image, array or path; times: above 1 and at most 8
-    prompt: what it shows, the picture's own where it has one
+    prompt: what it shows; left out, the picture's own words, or none where windows show the denoiser parts
     fields: as in `generate`; strength is 0.3 when left out: more invents more. Where the whole is larger than what the
         model makes well, the denoiser sees it through overlapping windows; windows=(width, height) says their size
     wait, fresh, store, exact: as in `generate`
@@ -133,6 +133,8 @@ def upscale(
     usual = chosen.defaults["size"]
     windows = usual if math.prod(size) > ROOMY * math.prod(usual) else None
     given = {"strength": REFINED, "windows": windows, **fields, "image": image, "size": size}
+    if given["windows"] is not None and prompt is None:
+        base["prompt"] = ""  # each window would draw all that the words say
     return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
 
 
