@@ -64,7 +64,7 @@ def complete(
     given = _given(prompt, fields, own, chosen)
     if method == "attention":
         given["mixing"] = method
-    base = {"seed": 0, **session.default_fields(chosen.fields), **(_written(carried[0]) if carried else {})}
+    base = {"seed": 0, **session.default_fields(chosen.fields), **(written(carried[0]) if carried else {})}
     if along in ("prompt", "seed"):
         # The other one stays as it is at the first stop, or where that one leaves it open.
         fixed = "seed" if along == "prompt" else "prompt"
@@ -191,12 +191,12 @@ def _recipe_of(stop: Any, number: int) -> Recipe | None:
 def _own_fields(stop: Any, recipe: Recipe | None) -> dict[str, Any]:
     """The fields that one stop sets by itself."""
     if recipe is not None:
-        return _written(recipe)
+        return written(recipe)
     of_words = isinstance(stop, str) or (isinstance(stop, Mix) and isinstance(stop.values[0], str))
     return {"prompt" if of_words else "seed": stop}
 
 
-def _written(recipe: Recipe) -> dict[str, Any]:
+def written(recipe: Recipe) -> dict[str, Any]:
     """The fields that a recipe sets, the model aside."""
     neutral = Recipe()
     values = {name: getattr(recipe, name) for name in FIELDS if name != "model"}

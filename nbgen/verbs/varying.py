@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import RecipeError
 from ..jobs import Job
+from ..models.base import Model
 from ..models.loading import find
 from ..picture import Picture, Pictures
 from ..recipe import MAX_SEED, Recipe
 from .making import MOST_PICTURES, as_model
 from .running import start
-from .stops import arc
+from .stops import arc, written
 from .waiting import deliver
 
 
 def vary(
-    picture: Picture | Recipe,
+    picture: Any,
     n: int = 4,
     amount: float = 0.3,
     by: str = "noise",
@@ -27,41 +29,72 @@ def vary(
     store: bool = True,
     exact: bool = False,
 ) -> Any:
-    """`n` pictures that lie around this one, from noises that differ from its own by `amount`.
+    """`n` pictures that lie around this one, as far from it as `amount` says.
 
-    picture: one that carries a recipe, or a recipe
-    amount: how far, above 0 and up to 1: the share of the quarter turn from its noise to that of another seed. At 1
-        the neighbours are the pictures of the seeds that follow its own
-    by: "noise"; wait, fresh, store, exact: as in `generate`
+    picture: by noise, one that carries a recipe, or a recipe; by image, any picture, PIL image, array or path
+    amount: above 0 and up to 1. By noise, the share of the quarter turn from its noise to that of another seed: at 1
+        the neighbours are the pictures of the seeds that follow its own. By image, the strength: the share of the
+        steps that are taken anew from its pixels
+    by: "noise" or "image"; wait, fresh, store, exact: as in `generate`
 
-    Returns Pictures, or with `wait=False` the Job. Raises RecipeError before any work starts.
+    By image, a picture with a recipe is drawn on with its own words and settings, any other without words. Returns
+    Pictures, or with `wait=False` the Job. Raises RecipeError or PictureFileError before any work starts.
 
         nbgen.vary(nbgen.generate("a cat face", seed=7)[0], n=4, amount=0.3)
     """
-    if by != "noise":
-        more = " does not exist yet" if by == "image" else " is not known"
-        raise RecipeError(f'by={by!r:.40}{more}: neighbours are found by="noise".')
-    recipe = picture.recipe if isinstance(picture, Picture) else picture
-    if not isinstance(recipe, Recipe):
+    if by not in ("noise", "image"):
+        raise RecipeError(f'by must be "noise" or "image", not {by!r:.40}.')
+    recipe = (
+        picture.recipe if isinstance(picture, Picture) else picture if isinstance(picture, Recipe) else None
+    )
+    if by == "noise" and recipe is None:
         raise RecipeError(
-            "vary takes a picture that carries a recipe, or a recipe: its noise is what varies."
+            "vary takes a picture that carries a recipe, or a recipe: its noise is what varies. "
+            'by="image" takes any picture.'
+        )
+    if by == "image" and isinstance(picture, Recipe):
+        raise RecipeError(
+            'by="image" varies the pixels of a picture, and a recipe has none: give the picture.'
         )
     if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n.__index__() <= MOST_PICTURES:
         raise RecipeError(f"n must be a whole number from 1 to {MOST_PICTURES:,}, not {n!r:.40}.")
     if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 < amount <= 1:
         raise RecipeError(f"amount must be above 0 and at most 1, not {amount!r:.40}.")
-    chosen = as_model(model) if model is not None or recipe.model is None else find(recipe.model)
-    last = recipe.seed if isinstance(recipe.seed, int) else max(int(seed) for seed in recipe.seed.values)
+    chosen = (
+        as_model(model) if model is not None or recipe is None or recipe.model is None else find(recipe.model)
+    )
+    last = -1 if recipe is None else max(int(seed) for seed in getattr(recipe.seed, "values", (recipe.seed,)))
     # Past the largest seed they go on from 0.
     others = [(last + 1 + number) % (MAX_SEED + 1) for number in range(n)]
     with chosen.settled():
-        recipes = [
-            chosen.check(recipe.replace(seed=arc(recipe.seed, other, float(amount)), model=chosen.ref))
-            for other in others
-        ]
+        if by == "noise":
+            assert recipe is not None
+            recipes = [
+                chosen.check(recipe.replace(seed=arc(recipe.seed, other, float(amount)), model=chosen.ref))
+                for other in others
+            ]
+        else:
+            recipes = _drawn_on(picture, recipe, chosen, float(amount), others)
 
     def make_pictures(job: Job) -> Pictures:
         return Pictures(job.pictures)
 
     job = start(chosen, recipes, fresh=fresh, store=store, exact=exact, whole=True, make_result=make_pictures)
     return deliver(job) if wait else job
+
+
+def _drawn_on(
+    picture: Any, recipe: Recipe | None, model: Model, strength: float, seeds: Sequence[int]
+) -> list[Recipe]:
+    """Recipes that begin at the picture's pixels; what its own recipe began at counts no more."""
+    if "image" not in model.fields:
+        raise RecipeError(
+            f'by="image" needs a model that draws from a picture, and {model.ref.name!r} does not: by="noise" works.'
+        )
+    own = {} if recipe is None else written(recipe)
+    kept = {name: value for name, value in own.items() if name in model.fields and name not in _BEGINNING}
+    first = model.resolve(**{"prompt": "", **kept, "image": picture, "strength": strength, "seed": seeds[0]})
+    return [first.replace(seed=seed) for seed in seeds]
+
+
+_BEGINNING = frozenset({"image", "strength", "mask", "feather"})

@@ -14,7 +14,7 @@ import nbgen
 from nbgen import jobs
 from nbgen.engine.batching import Engine, Finished
 from nbgen.engine.noise import unit_noise
-from nbgen.errors import JobStopped, RecipeError
+from nbgen.errors import JobStopped, PictureFileError, RecipeError
 from nbgen.recipe import Mix, Recipe
 from nbgen.testing import tiny_gan
 from nbgen.verbs.pacing import even, even_to_the_eye, leaps
@@ -219,6 +219,24 @@ def test_neighbours_lie_as_far_from_a_picture_as_was_asked(model):
     assert [each.recipe.seed for each in nbgen.vary(picture, n=2, amount=1)] == [8, 9]
 
 
+def test_neighbours_by_image_are_drawn_on_from_its_pixels(model):
+    picture = nbgen.generate("a cat", seed=7, steps=4, guidance=2, model=model)[0]
+    near = nbgen.vary(picture, n=2, amount=0.5, by="image")
+    assert [each.recipe.seed for each in near] == [8, 9]
+    by_hand = nbgen.generate(
+        "a cat", seed=8, steps=4, guidance=2, image=picture, strength=0.5, model=model, store=False
+    )
+    assert near[0].recipe == by_hand[0].recipe and np.array_equal(near[0], by_hand[0])
+    again = nbgen.vary(near[0], n=1, amount=0.25, by="image")[0].recipe
+    assert again.image != near[0].recipe.image and (again.strength, again.seed) == (0.25, 9)
+    bare = nbgen.vary(picture.image, n=1, amount=0.25, by="image", model=model)[0].recipe
+    assert (bare.prompt, bare.seed, bare.image) == ("", 0, near[0].recipe.image)
+    with pytest.raises(RecipeError, match="draws from a picture"):
+        nbgen.vary(picture, by="image", model=tiny_gan())
+    with pytest.raises(PictureFileError, match=r"no 'cat\.png'"):
+        nbgen.vary("cat.png", by="image", model=model)
+
+
 def test_samplers_that_draw_noise_on_the_way_are_named(model, capsys):
     nbgen.interpolate([1, 2], prompt="a", frames=2, model=model, steps=2, sampler="Euler a")
     assert "flicker" in capsys.readouterr().out
@@ -291,10 +309,11 @@ def test_stops_of_different_models_are_refused(model):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (dict(by="image"), "does not exist yet"),
+        (dict(by="image"), "a recipe has none"),
+        (dict(by="magic"), "by must be"),
         (dict(amount=0), "above 0"),
         (dict(n=0), "n must be"),
-        (dict(picture=PICTURE), "carries a recipe"),
+        (dict(picture=PICTURE), "by=\"image\" takes any picture"),
     ],
 )
 def test_neighbours_that_cannot_be_are_refused(model, arguments, said):
