@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from ..show.table import Table
@@ -17,8 +18,10 @@ def main() -> int:
         description="Measure nbgen beside diffusers' own pipeline, in turns, on an empty store.",
     )
     parser.add_argument(
-        "what", nargs="?", choices=["browser"], help="browser: only time the panels in a real JupyterLab"
-    )
+        "what", nargs="?", choices=["browser", "gpu"],
+        help="browser: only time the panels in a real JupyterLab; gpu: only models of real size on a GPU",
+    )  # fmt: skip
+    parser.add_argument("--keep", type=Path, help="with gpu: a file that each run adds a line of JSON to")
     parser.add_argument("--only", action="append", default=[], help="with browser: a line by name")
     parser.add_argument("--repeats", type=int, default=3, help="how often each is measured (default: 3)")
     parser.add_argument("--steps", type=int, default=20, help="steps of each picture (default: 20)")
@@ -41,6 +44,10 @@ def main() -> int:
             except browser.BrowserError as error:
                 parser.error(str(error))
             return 0
+        if options.what == "gpu":
+            from . import gpu
+
+            return gpu.main(options.repeats, options.steps, options.keep)
         if options.paces:
             from .walks import near_fades, pace_table
 

@@ -116,8 +116,8 @@ def lent(pipe: Any, schedulers: Mapping[str, Any], watch: Watch) -> Iterator[Non
     Attributes are set past `DiffusionPipeline.__setattr__`, which would write them into the configuration.
     """
     kept: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    processors = [
-        (part, dict(part.attn_processors))
+    processors: list[tuple[Any, dict[str, Any]]] = [
+        (part, dict(part.attn_processors))  # type: ignore[arg-type]
         for part in parts_of(pipe).values()
         if isinstance(part, torch.nn.Module) and hasattr(part, "set_attn_processor")
     ]

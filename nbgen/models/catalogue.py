@@ -135,6 +135,10 @@ def list_samplers(model: Any = None) -> Any:
         raise SamplerError(
             f"the model {chosen.ref.name!r} draws a picture in one forward: it has no samplers."
         )
+    if "sampler" not in chosen.fields:
+        raise SamplerError(
+            f"the model {chosen.ref.name!r} keeps the scheduler that came with it: it was made for that one."
+        )
     return table_of_samplers(chosen.kind)
 
 

@@ -199,7 +199,7 @@ def _bar(meter: Meter) -> Any:
     """The class of bars that huggingface_hub draws with: it draws nothing, and tells the meter of bytes."""
     from huggingface_hub.utils import tqdm
 
-    class Bar(tqdm):  # type: ignore[misc, valid-type]
+    class Bar(tqdm):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             self._counts = options.get("unit") == "B"
             super().__init__(*arguments, **{**options, "disable": True})
