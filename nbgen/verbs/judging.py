@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .. import unshown
 from ..errors import RecipeError, brief
 from ..layout import Layout, listed
 from ..picture import Picture
@@ -205,6 +206,7 @@ class BlindTest:
     def _ipython_display_(self) -> None:
         from ..widgets.blinding import BlindPanel
 
+        unshown.shown(self._grid)
         BlindPanel(self)._ipython_display_()
 
     def __repr__(self) -> str:
@@ -248,7 +250,7 @@ def _questions(grid: Grid, axis: int, generator: random.Random) -> list[_Questio
         for one, other in itertools.combinations(sorted(cells), 2):
             sides = [cells[one], cells[other]]
             generator.shuffle(sides)
-            by_pair.setdefault((one, other), []).append(_Question(*sides, place))
+            by_pair.setdefault((one, other), []).append(_Question(sides[0], sides[1], place))
     rounds: list[_Question] = []
     for asked in by_pair.values():
         generator.shuffle(asked)

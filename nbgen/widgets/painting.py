@@ -12,6 +12,7 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from .. import unshown
 from ..errors import PictureFileError, RecipeError
 from ..picture import as_image
 from ..pixels import enlarged, png_bytes
@@ -78,7 +79,7 @@ class Pad(Overlay):
     masking = traitlets.Bool().tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
-    picture = traitlets.Bytes().tag(sync=True, echo_update=False)
+    beneath = traitlets.Bytes().tag(sync=True, echo_update=False)
     sheet = traitlets.Bytes().tag(sync=True, echo_update=False, from_json=lambda sent, _: bytes(sent))
     call = traitlets.Unicode().tag(sync=True)
 
@@ -88,16 +89,16 @@ class Pad(Overlay):
     def __init__(self, picture: Any, start: Any, size: tuple[int, int] = (0, 0)) -> None:
         self._given = picture
         self._names = "picture", self.verb[0]
-        self._beneath = Image.new("RGB", size, "white") if picture is None else as_image(picture)
-        _check_size(*self._beneath.size)
+        self._picture = Image.new("RGB", size, "white") if picture is None else as_image(picture)
+        _check_size(*self._picture.size)
         self._arrived = threading.Condition()
         self._under_way: set[str] = set()
         sheet = self._blank() if start is None else self._as_sheet(start)
         super().__init__(
             masking=self.mode == "L",
-            width=self._beneath.width,
-            height=self._beneath.height,
-            picture=png_bytes(self._beneath),
+            width=self._picture.width,
+            height=self._picture.height,
+            beneath=png_bytes(self._picture),
             sheet=png_bytes(sheet),
         )
         self._describe()
@@ -118,6 +119,11 @@ class Pad(Overlay):
         self.sheet = png_bytes(self._as_sheet(image))
 
     @property
+    def picture(self) -> Image.Image:
+        """What is painted over, as a PIL image; the caller's own to change."""
+        return self._picture.copy()
+
+    @property
     def code(self) -> str:
         """The call that gives this very sheet, painted parts and all."""
         text = _DATA + base64.b64encode(_packed(self.image)).decode("ascii")
@@ -136,10 +142,12 @@ class Pad(Overlay):
         return np.array(self.image, dtype=dtype)
 
     def named(self) -> None:
-        self._names = name_of(self._given, "picture"), name_of(self, self.verb[0])
+        own = name_of(self, self.verb[0])
+        self._names = name_of(self._given, f"{own}.picture"), own
         self._describe()
 
     def still(self) -> dict[str, Any]:
+        unshown.shown(self._given)
         shown = self._for_the_notebook()
         if max(shown.size) > 512:
             shown.thumbnail((512, 512), Image.Resampling.LANCZOS)
@@ -160,8 +168,8 @@ class Pad(Overlay):
     def _as_sheet(self, start: Any) -> Image.Image:
         """Any image as a sheet. Raises RecipeError where it has another size than the picture."""
         image = as_image(_from_text(start) if isinstance(start, str) and start.startswith(_DATA) else start)
-        if image.size != self._beneath.size:
-            own, other = (f"{width}×{height}" for width, height in (self._beneath.size, image.size))
+        if image.size != self._picture.size:
+            own, other = (f"{width}×{height}" for width, height in (self._picture.size, image.size))
             raise RecipeError(f"a {self.verb} has its picture's own size, {own}, and this image has {other}.")
         return image.convert(self.mode)
 
@@ -174,7 +182,7 @@ class Pad(Overlay):
     def _check_sheet(self, proposal: Any) -> bytes:
         content: bytes = proposal["value"]
         try:
-            fits = self._decoded(content).size == self._beneath.size
+            fits = self._decoded(content).size == self._picture.size
         except (OSError, ValueError, SyntaxError) as error:
             raise traitlets.TraitError(f"a sheet is a PNG: {error}") from None
         if not fits:
@@ -213,15 +221,15 @@ class Mask(Pad):
         return float((np.asarray(self) > 127).mean())
 
     def _blank(self) -> Image.Image:
-        return Image.new("L", self._beneath.size, 0)
+        return Image.new("L", self._picture.size, 0)
 
     def _as_sheet(self, start: Any) -> Image.Image:
         # Photographs of masks and soft edges: half and above is painted.
         return super()._as_sheet(start).point(lambda value: 255 if value > 127 else 0)
 
     def _for_the_notebook(self) -> Image.Image:
-        tinted = Image.blend(self._beneath, Image.new("RGB", self._beneath.size, TINT), 0.6)
-        return Image.composite(tinted, self._beneath, self._decoded(self.sheet))
+        tinted = Image.blend(self._picture, Image.new("RGB", self._picture.size, TINT), 0.6)
+        return Image.composite(tinted, self._picture, self._decoded(self.sheet))
 
     def _use(self) -> str:
         return f'nbgen.generate("…", image={self._names[0]}, mask={self._names[1]})'
@@ -241,7 +249,7 @@ class Sketch(Pad):
     mode = "RGB"
 
     def _blank(self) -> Image.Image:
-        return self._beneath.copy()
+        return self._picture.copy()
 
     def _for_the_notebook(self) -> Image.Image:
         return self._decoded(self.sheet)

@@ -43,6 +43,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture(scope="module", params=["subshells", "no subshells"])
+def any_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab as it comes, and one that sends widgets' messages to the shell that runs the cells."""
+    with Lab(tmp_path_factory.mktemp("lab")) as lab:
+        if request.param == "no subshells":
+            lab.set("kernels-settings", {"commsOverSubshells": "disabled"})
+        yield lab
+
+
 @pytest.fixture
 def open_notebook(lab: Lab, browser: Browser) -> Open:
     """open_notebook(name, cells): a new notebook in a page, which must neither complain nor leave this machine."""

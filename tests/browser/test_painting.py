@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from .conftest import Open
@@ -67,15 +66,6 @@ def size_of_brush(pad: Locator) -> float:
     return float(pad.get_by_role("slider", name="Size").input_value())
 
 
-@pytest.fixture(scope="module", params=["subshells", "no subshells"])
-def any_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab as it comes, and one that sends widgets' messages to the shell that runs the cells."""
-    with Lab(tmp_path_factory.mktemp("painting")) as lab:
-        if request.param == "no subshells":
-            lab.set("kernels-settings", {"commsOverSubshells": "disabled"})
-        yield lab
-
-
 def test_what_is_painted_by_mouse_is_what_the_next_cell_has(any_lab: Lab, browser: Browser) -> None:
     line = [(0.2, 0.3), (0.6, 0.3), (0.7, 0.8)]
     with any_lab.open(browser, any_lab.write("mask.ipynb", [START, MASK, READ])) as notebook:
@@ -116,10 +106,11 @@ def test_what_is_painted_by_mouse_is_what_the_next_cell_has(any_lab: Lab, browse
         assert (notebook.complaints, notebook.strangers) == ([], [])
 
 
-def test_painting_reaches_python_while_a_cell_runs(open_notebook: Open) -> None:
+def test_inside_another_widget_it_reaches_python_while_a_cell_runs(open_notebook: Open) -> None:
     wait = "import time\nend = time.time() + 60\n"
     wait += "while not np.asarray(m).any() and time.time() < end: time.sleep(0.05)\n"
-    with open_notebook("busy", [START, MASK, wait + READ]) as notebook:
+    inside = "import ipywidgets\nm = nbgen.mask(picture)\nipywidgets.VBox([m])"
+    with open_notebook("busy", [START, inside, wait + READ]) as notebook:
         notebook.run(0)
         notebook.run(1)
         canvas = notebook.page.locator(".nbgen-pad canvas")
@@ -229,3 +220,25 @@ def test_a_sketch_has_its_colours_and_copies_as_code(open_notebook: Open) -> Non
         exec("import nbgen\n" + text, namespace)
         assert np.asarray(namespace["s"]).shape == (48, 64, 3)
         assert tuple(np.asarray(namespace["s"])[24, 16]) == (214, 40, 40)
+
+
+def test_inpainting_with_it_changes_only_what_is_painted(open_notebook: Open) -> None:
+    cells = [
+        "import nbgen, numpy as np\npicture = nbgen.generate('a red apple on a blue background', seed=7)[0]",
+        MASK,
+        "made = nbgen.generate('a green apple', image=picture, mask=m, seed=1, steps=6)[0]",
+        "apart = np.abs(np.asarray(made).astype(int) - np.asarray(picture)).max(2)\n"
+        "print(apart[np.asarray(m) == 0].max(), apart[np.asarray(m) > 0].mean() > 10, round(m.share, 2))",
+    ]
+    with open_notebook("inpaint", cells) as notebook:
+        notebook.run(0)
+        notebook.run(1)
+        canvas = notebook.page.locator(".nbgen-pad canvas")
+        canvas.wait_for()
+        pad = notebook.page.locator(".nbgen-pad")
+        pad.get_by_role("slider", name="Size").fill("24")
+        drag(notebook.page, canvas, [(0.3, 0.5), (0.7, 0.5)])
+        notebook.run(2)
+        notebook.run(3)
+        outside, inside, share = notebook.outputs()[3][0]["text"].split()
+        assert (outside, inside) == ("0", "True") and 0.1 < float(share) < 0.5

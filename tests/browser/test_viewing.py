@@ -119,9 +119,9 @@ def test_two_walks_play_side_by_side_and_stop_where_one_wants(open_notebook: Ope
         assert sorted(output["data"]) == ["image/png", "text/plain"]
 
 
-def test_a_blind_test_hides_everything_until_it_is_done(open_notebook: Open) -> None:
+def test_a_blind_test_hides_everything_until_it_is_done(any_lab: Lab, browser: Browser) -> None:
     cells = [SETTINGS, "test = nbgen.blind(grid, seed=5)\ntest", "print(test.answers)\nprint(test.verdict)"]
-    with open_notebook("blind", cells) as notebook:
+    with any_lab.open(browser, any_lab.write("blind.ipynb", cells)) as notebook:
         notebook.run_all()
         page, panel = notebook.page, notebook.page.locator(".nbgen-blind")
         panel.wait_for()
@@ -145,8 +145,8 @@ def test_a_blind_test_hides_everything_until_it_is_done(open_notebook: Open) -> 
         assert notebook.outputs()[2][0]["text"].startswith("ll=\n")
         (output,) = notebook.outputs()[1]
         assert sorted(output["data"]) == ["image/png", "text/plain"]
-        # The pictures of a pair are pixels alone: no text chunk, no name, no recipe.
         assert "widget" not in Path(notebook.path).read_text()
+        assert (notebook.complaints, notebook.strangers) == ([], [])
 
 
 def test_imagine_is_there_once_nbgen_is_imported(open_notebook: Open) -> None:

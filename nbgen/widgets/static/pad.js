@@ -6,7 +6,7 @@ import { overOutput } from "./over.js";
 import { beginStroke, blankLayer, floodFill, layerToPng, paintedShare, pngToLayer, showLayer, strokeTo } from "./raster.js";
 import { make } from "./elements.js";
 
-const TINT = [255, 0, 190, 150]; // a colour that few pictures have much of, and that lets them through
+const TINT = [255, 0, 190, 95]; // a colour that few pictures have much of, and that lets them through
 const INKS = { black: "#000000", white: "#ffffff", grey: "#8a8f98", red: "#d62828", orange: "#f77f00", yellow: "#fcd34d",
   green: "#2a9d4a", sky: "#4ea8de", blue: "#1d4ed8", purple: "#7e3fb5", pink: "#f28bb2", brown: "#7a4a24" };
 const LONGEST_HISTORY = 60;
@@ -259,7 +259,7 @@ function openPad(model, el) {
   }
 
   const drawPicture = () => {
-    const bytes = model.get("picture");
+    const bytes = model.get("beneath");
     if (beneath) URL.revokeObjectURL(beneath);
     beneath = bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/png" })) : "";
     stage.style.backgroundImage = beneath && masking ? `url("${beneath}")` : "";
@@ -283,7 +283,7 @@ function openPad(model, el) {
   if (!masking) dip(ink);
   resize(size);
   changed();
-  if (model.get("picture").byteLength && !masking) pngToLayer(model.get("picture"), paper);
+  if (model.get("beneath").byteLength && !masking) pngToLayer(model.get("beneath"), paper);
   return () => {
     fit.disconnect();
     keysEnd();
