@@ -30,7 +30,7 @@ BLENDED = 0.7
 """Strength with which two pictures become one where nothing is said."""
 MOST_TIMES = 8
 """How many times larger an upscaled picture can be."""
-ROOMY = 1.5
+ROOMY = 2.0
 """How many times the pixels of a model's usual size it still makes well in one piece."""
 
 
