@@ -59,19 +59,22 @@ class Overlay(anywidget.AnyWidget):
     def refresh(self) -> None:
         """Bring what the notebook keeps up to date; from any thread."""
         if self._handle is not None:
-            self._handle.update(self.still(), raw=True, metadata={"nbgen": {"live": self.key}})
+            self._handle.update(self.still(), raw=True, metadata=self._mark())
+
+    def _mark(self) -> dict[str, Any]:
+        """What the page's script knows the output by."""
+        return {"nbgen": {"live": self.key}} if self.key else {}
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         self.named()
         where = front_end()
-        if where is None:
-            display(self.still(), raw=True)
-        elif where == "page":
+        if where in (None, "page"):
+            # Where nobody looks, as in stored notebooks, what is kept is brought up to date all the same.
             key = uuid.uuid4().hex
-            self._handle = display(self.still(), raw=True, display_id=key, metadata={"nbgen": {"live": key}})
-            self.key = key
+            self.key = key if where else ""
+            self._handle = display(self.still(), raw=True, display_id=key, metadata=self._mark())
         else:
             display({**(self._repr_mimebundle_() or ({}, {}))[0], **self.still()}, raw=True)
 
