@@ -200,7 +200,7 @@ def test_weights_that_edit_in_another_way_are_refused() -> None:
     """Nine channels are those of inpainting; eight, those of instructions, are not driven."""
     pipe = tiny_sd_pipeline()
     pipe.unet.register_to_config(in_channels=8)
-    with pytest.raises(ModelError, match="takes 8 channels .* made for editing"):
+    with pytest.raises(ModelError, match=r"takes 8 channels .* made for editing"):
         nbgen.load(pipe)
 
 
