@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import nbgen
-from nbgen.testing import tiny_sd_pipeline
+from nbgen.testing import tiny_flux_pipeline, tiny_sd_pipeline, tiny_sdxl_pipeline
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -31,6 +31,21 @@ def test_sd_turbo_grid(tmp_path: Path) -> None:
     assert len(list((tmp_path / "sheet").glob("*.png"))) == 17
     with Image.open(tmp_path / "sheet" / "sheet.png") as sheet:
         assert sheet.width > 4 * 32
+
+
+def test_sdxl_turbo_grid(tmp_path: Path) -> None:
+    grid = script("sdxl_turbo_grid").draw(nbgen.load(tiny_sdxl_pipeline()), tmp_path / "grid", size=(32, 32))
+    assert len(grid) == 2 * 3 * 4
+    assert {picture.recipe.guidance for picture in grid} == {1.0}
+    assert {path.name for path in (tmp_path / "grid").iterdir()} >= {"grid.png", "grid.html"}
+
+
+def test_flux_grid(tmp_path: Path) -> None:
+    model = nbgen.load(tiny_flux_pipeline(guidance_embeds=False))
+    pictures = script("flux_grid").draw(model, tmp_path / "sheet", size=(32, 32))
+    assert len(pictures) == 16
+    assert {picture.cost.calls for picture in pictures} == {4}
+    assert len(list((tmp_path / "sheet").glob("*.png"))) == 17
 
 
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
