@@ -36,7 +36,7 @@ SHOWN = 1000
 """Points of each kind that are shown."""
 PULLED = 160
 """Fakes with an arrow."""
-LENGTH = 0.25
+LENGTH = 1.0
 """Length of an arrow, in the plane's units, for a gradient of 1."""
 LONGEST = 0.6
 CURVE = 240
@@ -187,8 +187,8 @@ def _losses(lab: GanLab, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
                 {"label": f"loss of {player}{of}", "strong": False, "colour": 2 * number + (player == "G")}
             )
     return {
-        "title": "Losses",
-        "xlabel": "step",
+        "title": "Losses at each step",
+        "xlabel": "",
         "ylabel": "",
         "first": 0,
         "series": series,

@@ -38,31 +38,33 @@ const ganLaboratory = laboratory((host, send) => {
     plane.canvas.addEventListener("keydown", pressedKey);
     return { side, title, plane, lines: [0, 1].map(() => element(side, "p")) };
   });
+  const tools = element(sides[0].side, "div", { class: "nbgen-row" });
   const panel = element(body, "div", { class: "nbgen-gan-panel" });
   const charts = element(body, "div", { class: "nbgen-gan-charts" });
 
   const buttons = element(panel, "div", { class: "nbgen-row" });
   const play = button(buttons, "Play", () => send("play", { on: !fast() }));
   const slow = button(buttons, "Slow", () => send("play", { on: !slowly(), slow: true }), "One move at a time");
+  element(buttons, "span", { text: "Step:" });
   const moves = ["D", "G", "both"].map((move) => {
-    const text = move === "both" ? "Step both" : `Step ${move}`;
-    return [move, button(buttons, text, () => send("step", { move }))];
+    const made = button(buttons, move === "both" ? "Both" : move, () => send("step", { move }));
+    made.setAttribute("aria-label", `One step of ${move}`);
+    return [move, made];
   });
   const time = slider(
     panel, "Step", { min: 0, max: 1, step: 1 }, (step) => send("rewind", { step }, "rewind"),
   );
   time.input.title = "Back to any step, and forwards again";
-  const more = element(panel, "div", { class: "nbgen-row" });
-  button(more, "Restart", () => send("restart"), "Step 0, with the settings of now");
-  button(more, "Copy code", () => send("code"), "This run in plain torch");
+  button(top, "Restart", () => send("restart"), "Step 0, with the settings of now");
   const surfaces = menu(
-    more, "Shade",
+    tools, "Shade",
     [["discriminator", "D"], ["perfect", "perfect D"], ["difference", "D − perfect D"], ["none", "nothing"]],
     (surface) => show({ surface }),
   );
   const toggles = [["arrows", "Arrows"], ["bent", "Bent grid"], ["perfect", "Perfect D"]].map(([name, text]) => {
-    return [name, button(more, text, () => show({ [name]: !now.state.shown[name] }))];
+    return [name, button(tools, text, () => show({ [name]: !now.state.shown[name] }))];
   });
+  button(tools, "Copy code", () => send("code"), "This run in plain torch");
   const rules = element(panel, "div", { class: "nbgen-row" });
   const losses = menu(rules, "Loss", [], (loss) => set({ loss }));
   const penalties = menu(rules, "Penalty", [], (penalty) => set({ penalty }));
@@ -73,7 +75,7 @@ const ganLaboratory = laboratory((host, send) => {
     return [name, powers(panel, `${one.toUpperCase()}'s rate`, 1e-5, 1, (value) => set({ [name]: value }, name))];
   });
   const networks = element(panel, "details");
-  element(networks, "summary", { text: "Networks, noise and seed (they begin a new run)" });
+  element(networks, "summary", { text: "Networks, noise, seed; keys" });
   const nets = element(networks, "div", { class: "nbgen-row" });
   const layers = [["0", "affine"], ["1", "1 layer"], ["2", "2 layers"], ["3", "3 layers"]];
   const choices = [
@@ -85,12 +87,12 @@ const ganLaboratory = laboratory((host, send) => {
     ["batch", menu(nets, "Batch", ["16", "64", "128", "256"], (value) => set({ batch: Number(value) }))],
     ["seed", menu(nets, "Seed", [..."0123456789"], (value) => set({ seed: Number(value) }))],
   ];
-  const says = element(panel, "p", { role: "status", "aria-live": "polite" });
-  element(panel, "p", { class: "nbgen-quiet", text: KEYS });
+  element(networks, "p", { class: "nbgen-quiet", text: KEYS });
   const drawings = [0, 1].map(() => {
     const box = element(charts, "div");
-    return [new Chart(box, { label: "Chart", height: 165, onResize: again }), element(box, "ul", { class: "nbgen-legend" })];
+    return [new Chart(box, { label: "Chart", height: 140, onResize: again }), element(box, "ul", { class: "nbgen-legend" })];
   });
+  const says = element(host, "p", { role: "status", "aria-live": "polite" });
   const legend = element(host, "ul", { class: "nbgen-legend" });
   const code = element(host, "textarea", { class: "nbgen-code", rows: 12, readonly: "", "aria-label": "The code", hidden: "" });
 
@@ -125,7 +127,7 @@ const ganLaboratory = laboratory((host, send) => {
     if (state.shown.surface !== "none") plane.contours(surface, columns, rows, [0], { colour: quiet });
     if (state.shown.bent) drawBent(plane, arrays[`bent${number}`]);
     plane.points(arrays[`real${number}`], { colour: series[0], size: 1.8, alpha: 0.65 });
-    plane.points(arrays[`fake${number}`], { colour: series[1], size: 2.6, alpha: 0.85, shape: "cross" });
+    plane.points(arrays[`fake${number}`], { colour: series[1], size: 2.2, alpha: 0.85, shape: "cross" });
     if (state.shown.arrows) plane.arrows(arrays[`at${number}`], arrays[`pull${number}`], { colour: ink });
     if (state.shown.perfect) {
       plane.context.setLineDash([7, 4]);
@@ -235,7 +237,8 @@ const ganLaboratory = laboratory((host, send) => {
       const lines = chart.series.map((_, number) => [arrays[`x${chart.first + number}`], arrays[`y${chart.first + number}`]]);
       drawing.canvas.setAttribute("aria-label", chart.title);
       drawing.draw(chart, lines);
-      key(words, chart.series);
+      if (chart.series.length > 1) key(words, chart.series);
+      words.hidden = chart.series.length === 1;
     });
     if (state.code && code.value !== state.code) {
       code.value = state.code;
