@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CELLS = 56
 """Cells a side of a density."""
-PARTS = 4
+PARTS = 10
 """Steps of the ODE in a beat of time."""
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0)
 """Guidance scales of the curve."""

@@ -77,7 +77,8 @@ def _plane(axes: Axes, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray
     axes.tick_params(labelsize=_SIZE)
     for entry in legend:
         colour = _QUIET if entry["colour"] < 0 else COLOURS[entry["colour"]]
-        marker = {"arrow": r"$\rightarrow$", "square": "s"}.get(entry["mark"], "o")
+        usual = MARKERS[legend.index(entry)] if view == "sampling" else "o"
+        marker = {"arrow": r"$\rightarrow$", "square": "s"}.get(entry["mark"], usual)
         axes.plot([], [], linestyle="", marker=marker, color=colour, markersize=8, label=entry["text"])
     axes.legend(
         fontsize=_SIZE - 0.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.07), handletextpad=0.2,
