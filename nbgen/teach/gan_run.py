@@ -6,11 +6,8 @@ way: going back to a step and playing on gives the same numbers, bit for bit.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +16,7 @@ from torch import Tensor, nn
 
 from .gan_players import LOSSES, PENALTIES, network
 from .gan_settings import MOST_STEPS, GanError, Settings
+from .threads import one_thread
 
 MOVES = ("both", "D", "G")
 """k steps of D and one of G; one step of D; one step of G. Each counts as one step of the run."""
@@ -257,23 +255,3 @@ class Run:
             part.load_state_dict(copy.deepcopy(state))
         self._draw.set_state(drawn)
         self.step = step
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread of torch's in here: networks this small gain nothing from more, and sums keep their order.
-
-    torch has a number of threads for each thread of Python, and one for those to come; only the first may change.
-    """
-    usual = torch.get_num_threads()
-    if usual == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    others = threading.Thread(target=torch.set_num_threads, args=(usual,))
-    others.start()
-    others.join()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(usual)

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..errors import NbgenError
 from .distributions import Distribution
 from .noising import Schedule
+from .threads import one_thread
 
 TARGETS = ("epsilon", "x0", "v", "flow")
 """What the network may be asked for: ε, x₀, v = αε - σx₀ (arXiv 2202.00512), or the flow's ε - x₀."""
@@ -106,8 +107,9 @@ class Learner:
             parts = (self._trained, self.network, self.optimizer)
             before = [copy.deepcopy(part.state_dict()) for part in parts]
             drawn = self.generator.get_state()
-            loss = self._epoch()
-            error = self.field_error()
+            with one_thread():
+                loss = self._epoch()
+                error = self.field_error()
             if not (math.isfinite(loss) and math.isfinite(error)):
                 for part, state in zip(parts, before, strict=True):
                     part.load_state_dict(state)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..analytic import TRAINED, log_sigmas
+from .threads import one_thread
 
 _LINEAR = {**TRAINED, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear"}
 _COSINE = {**TRAINED, "beta_schedule": "squaredcos_cap_v2"}
@@ -92,8 +93,9 @@ def ddim(predict: Both, schedule: Schedule, x: Tensor, start: float, steps: int)
     """
     times, alphas, sigmas = schedule.descent(start, steps)
     path = [x]
-    for place in range(steps):
-        x0, epsilon = predict(x, float(times[place]), float(alphas[place]), float(sigmas[place]))
-        x = alphas[place + 1].to(x) * x0 + sigmas[place + 1].to(x) * epsilon
-        path.append(x)
+    with one_thread():
+        for place in range(steps):
+            x0, epsilon = predict(x, float(times[place]), float(alphas[place]), float(sigmas[place]))
+            x = alphas[place + 1].to(x) * x0 + sigmas[place + 1].to(x) * epsilon
+            path.append(x)
     return torch.stack(path)

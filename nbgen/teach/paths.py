@@ -20,6 +20,7 @@ from ..recipe import Recipe
 from ..sampling import BY_NAME
 from .distributions import Distribution
 from .noising import Schedule
+from .threads import one_thread
 
 MOST_STEPS = 200
 
@@ -108,7 +109,7 @@ class Samplers:
         trajectory = denoising(
             self.model, [recipe], lambda place, number, total, timestep, x, *rest: seen.append(x)
         )
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             ask = next(trajectory)
             while True:
                 answer = self.model.forward(ask.group, ask.latents, ask.timesteps, ask.conditionings)
