@@ -101,7 +101,8 @@ def _recipe(prompt: Any, seed: int | None, model: Any, fields: dict[str, Any]) -
 
 def _with_a_run(model: Model) -> DrivenModel:
     if not isinstance(model, DrivenModel):
-        raise RecipeError(f"the model {model.ref.name!r} draws in one forward: there is no run to show.")
+        why = "draws in one forward" if model.kind == "gan" else "runs through its own pipeline"
+        raise RecipeError(f"the model {model.ref.name!r} {why}: there is no run to show.")
     return model
 
 
