@@ -18,8 +18,9 @@ def main() -> int:
         description="Measure nbgen beside diffusers' own pipeline, in turns, on an empty store.",
     )
     parser.add_argument(
-        "what", nargs="?", choices=["browser", "gpu"],
-        help="browser: only time the panels in a real JupyterLab; gpu: only models of real size on a GPU",
+        "what", nargs="?", choices=["browser", "gpu", "games"],
+        help="browser: only time the panels in a real JupyterLab; gpu: only models of real size on a GPU; "
+        "games: only the presets of the GAN game, over ten seeds",
     )  # fmt: skip
     parser.add_argument("--keep", type=Path, help="with gpu: a file that each run adds a line of JSON to")
     parser.add_argument("--only", action="append", default=[], help="with browser: a line by name")
@@ -43,6 +44,11 @@ def main() -> int:
                 print(browser.table(options.only))
             except browser.BrowserError as error:
                 parser.error(str(error))
+            return 0
+        if options.what == "games":
+            from . import games
+
+            print(games.table())
             return 0
         if options.what == "gpu":
             from . import gpu

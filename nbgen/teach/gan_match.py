@@ -9,8 +9,8 @@ from .gan_run import Run
 from .gan_settings import LIVE, GanError, Settings, beside, with_changes, words, written
 from .gan_view import Look
 
-TRACE = 50
-"""Steps between the measurements that the curve of the divergence is drawn from."""
+TRACE, EARLY_TRACE, EARLY = 50, 10, 100
+"""Steps between the measurements that the curve of the divergence is drawn from: more of them until step `EARLY`."""
 
 
 class Match:
@@ -61,7 +61,8 @@ class Match:
                 del known[later]
         while self.step < end:
             here = self.step
-            stops = {end, (here // TRACE + 1) * TRACE} | ({self.since} if self.since > here else set())
+            every = EARLY_TRACE if here < EARLY else TRACE
+            stops = {end, (here // every + 1) * every} | ({self.since} if self.since > here else set())
             try:
                 for number, run in enumerate(self.runs):
                     run.adopt(self._settings_of(number, here))
@@ -132,6 +133,6 @@ class Match:
         return with_changes(self.settings, self.difference)
 
     def _trace(self) -> None:
-        if self.step % TRACE == 0:
+        if self.step % (EARLY_TRACE if self.step < EARLY else TRACE) == 0:
             for number, known in enumerate(self._traces):
                 known[self.step] = self.look(number).measured

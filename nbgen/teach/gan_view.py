@@ -201,8 +201,10 @@ def _divergence(lab: GanLab, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     series = []
     for number in range(len(lab.match.runs)):
         steps, rows = lab.match.trace_of(number)
-        arrays[f"x{first + number}"] = np.asarray(steps, np.float32)
-        arrays[f"y{first + number}"] = np.asarray([row["divergence"] for row in rows], np.float32)
+        found = {step: row["divergence"] for step, row in zip(steps, rows, strict=True)}
+        found[lab.match.step] = lab.match.look(number).both.divergence
+        arrays[f"x{first + number}"] = np.asarray(sorted(found), np.float32)
+        arrays[f"y{first + number}"] = np.asarray([found[step] for step in sorted(found)], np.float32)
         label = (
             lab.match.titles[number] if len(lab.match.runs) > 1 else "divergence of the fakes from the data"
         )
