@@ -191,7 +191,7 @@ class GanLab(Laboratory):
             return {"D": np.array(run.d_losses[: run.step]), "G": np.array(run.g_losses[: run.step])}
 
     def trace(self, which: int = 0) -> Table:
-        """Modes, near_data, divergence and distance_to_optimal, as in `state`: every 50 steps, of the first 100 every 10."""
+        """Modes, near_data, divergence and distance_to_optimal, as in `state`: every 50 steps, at first every 10."""
         with self.lock:
             self.match.run(which)
             steps, rows = self.match.trace_of(which)
