@@ -107,7 +107,7 @@ def wanted_anew(mask: str, size: tuple[int, int]) -> np.ndarray:
     white = opened(mask).convert("L")
     if white.size != size:
         white = ImageOps.fit(white, size, Image.Resampling.BOX)
-    return np.asarray(white) > 0
+    return np.greater(np.asarray(white), 0)
 
 
 def softened(wanted: np.ndarray, feather: int) -> np.ndarray:

@@ -208,7 +208,10 @@ class Pictures(Sequence[Picture]):
     def labels(self) -> list[str]:
         """A caption for each picture: the fields that vary among them, or the seed."""
         recipes = [picture.recipe for picture in self if picture.recipe is not None]
-        varying = [name for name in FIELDS if len({getattr(recipe, name) for recipe in recipes}) > 1]
+        values = {name: {getattr(recipe, name) for recipe in recipes} for name in FIELDS}
+        # Hashes say nothing to people, nor does a strength where some pictures have no image.
+        untold = {"image", "mask"} | ({"strength"} if None in values["strength"] else set())
+        varying = [name for name in FIELDS if len(values[name]) > 1 and name not in untold]
         return [picture.label(varying or ("seed",)) for picture in self]
 
     def sheet(self, columns: int | None = None, labels: Sequence[str] | None = None) -> Image.Image:

@@ -50,6 +50,7 @@ class PicturedModel(DrivenModel):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._overflowed = False
         self._posteriors = Encodings()
+        self.noises: dict[Any, Tensor] = {}
         super().__init__(*arguments, **options)
 
     # What a family supplies.
@@ -176,8 +177,8 @@ class PicturedModel(DrivenModel):
     def windows(self, recipe: Recipe) -> Windows | None:
         if recipe.windows is None:
             return None
-        _, height, width = self.latent_shape(recipe)
-        return Windows((height, width), self.input_shape(recipe)[1:])
+        (_, height, width), (_, *inner) = self.latent_shape(recipe), self.input_shape(recipe)
+        return Windows((height, width), (inner[0], inner[1]))
 
     def start(self, recipe: Recipe) -> Start:
         def remembered(name: Hashable, pixels: Callable[[], np.ndarray]) -> Posterior:
@@ -187,6 +188,11 @@ class PicturedModel(DrivenModel):
             return Posterior(**found)
 
         return begin(recipe, self.latent_shape(recipe), self._scale, remembered, self.fills())
+
+    def latent_of(self, recipe: Recipe, picture: str) -> Tensor:
+        """The latent, (1, channels, h, w) on the CPU, of an input picture at this recipe's size."""
+        assert recipe.size is not None
+        return self._posterior(pixels_of(picture, recipe.size)[None], False).mean
 
     def _posterior(self, pixels: np.ndarray, tile: bool) -> Posterior:
         if not tile:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import session
 from ..errors import PictureFileError, RecipeError, brief
-from ..inputs import blob_of, opened
+from ..inputs import blob_of, fitted, opened
 from ..jobs import Job
 from ..models.base import Model
 from ..models.loading import find
@@ -132,7 +133,8 @@ def upscale(
         )
     usual = chosen.defaults["size"]
     windows = usual if math.prod(size) > ROOMY * math.prod(usual) else None
-    given = {"strength": REFINED, "windows": windows, **fields, "image": image, "size": size}
+    # Enlarged first: what the model is given has the size of what it makes.
+    given = {"strength": REFINED, "windows": windows, **fields, "image": _enlarged(image, size), "size": size}
     if given["windows"] is not None and prompt is None:
         base["prompt"] = ""  # each window would draw all that the words say
     return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
@@ -191,7 +193,7 @@ def _base(
     problems = check_fields(fields, chosen.fields - own)
     if problems:
         raise RecipeError(" ".join(problems))
-    base: dict[str, Any] = {"seed": 0}
+    base: dict[str, Any] = {"seed": 0, **session.default_fields(chosen.fields - own)}
     if recipe is not None:
         kept = ("prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "options")
         base |= {name: getattr(recipe, name) for name in kept if getattr(recipe, name) not in (None, ())}
@@ -200,6 +202,10 @@ def _base(
     if prompt is not None:
         base["prompt"] = prompt
     return chosen, base
+
+
+def _enlarged(digest: str, size: tuple[int, ...]) -> str:
+    return blob_of("picture", fitted(opened(digest), (size[0], size[1])))
 
 
 def _make(model: Model, fields: dict[str, Any], *, wait: bool, **options: Any) -> Any:
