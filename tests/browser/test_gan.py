@@ -40,7 +40,7 @@ def test_steps_keys_and_the_timeline(open_notebook: Open) -> None:
         shown_step(notebook, "step === 7")
         notebook.page.keyboard.press("ArrowLeft")
         shown_step(notebook, "step === 6")
-        timeline = notebook.page.locator(PANEL).get_by_role("slider", name="Step")
+        timeline = notebook.page.locator(f"{PANEL} input[type=range]").first
         timeline.focus()
         timeline.press("Home")
         shown_step(notebook, "step === 0")
@@ -49,7 +49,7 @@ def test_steps_keys_and_the_timeline(open_notebook: Open) -> None:
 
 
 def test_played_paused_and_slowed_down_while_a_cell_runs(open_notebook: Open) -> None:
-    busy = "import time\nfor _ in range(600):\n    time.sleep(0.1)"
+    busy = "import time\nfor _ in range(6000):\n    time.sleep(0.1)"
     with open_notebook("gan-busy", [START, busy, STEP, "print(game._panel.sent)"]) as notebook:
         notebook.run(0)
         panel_ready(notebook)
@@ -84,7 +84,7 @@ def test_menus_two_runs_and_a_refusal_in_the_panel(open_notebook: Open) -> None:
         panel.get_by_label("Beside it").select_option(label="k = 5")
         panel.locator(".nbgen-gan-1 .nbgen-plane").wait_for()
         assert "k: 5" in panel.locator(".nbgen-gan-1").inner_text()
-        panel.get_by_label("Loss").select_option("relativistic")
+        panel.locator(".nbgen-gan-panel select").first.select_option("relativistic")
         press(notebook, "One step of both")
         shown_step(notebook, "step === 1")
         notebook.run(1)
