@@ -23,6 +23,7 @@ from .values import (
     as_feather,
     as_flag,
     as_interval,
+    as_inverted,
     as_mixing,
     as_options,
     as_size,
@@ -78,6 +79,7 @@ class Recipe:
     strength: float | None = None
     mask: str | None = None
     feather: int = 0
+    inverted: Options = ()
     control: Options = ()
     adapters: Options = ()
     truncation: float | None = None
@@ -252,6 +254,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "strength": in_range(0, 1),
     "mask": as_text,
     "feather": as_feather,
+    "inverted": as_inverted,
     "control": as_options,
     "adapters": as_options,
     "truncation": in_range(0, 10),

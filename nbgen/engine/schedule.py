@@ -89,6 +89,27 @@ def make_scheduler(
     return made
 
 
+STEPS_BACK = 100
+"""Steps from a picture to its noise. It is part of what `inverted` means in a recipe: another number, other pictures.
+
+On mini, pictures come back with an error of about 0.03 from 50 steps, 0.025 from 100, and 0.2 from 20.
+"""
+
+
+def backwards(trained: Mapping[str, Any], device: torch.device) -> Any:
+    """The scheduler that undoes DDIM, from the picture to the noise."""
+    from diffusers import DDIMInverseScheduler
+
+    unsaid = trained.get("_use_default_values", ())
+    config = {name: trained[name] for name in _TRAINED if trained.get(name) is not None} | ALWAYS
+    spacing = trained.get("timestep_spacing") if "timestep_spacing" not in unsaid else None
+    config["timestep_spacing"] = "trailing" if spacing == "trailing" else "leading"
+    config["steps_offset"] = trained.get("steps_offset", 0)
+    made = DDIMInverseScheduler(**taken_by(DDIMInverseScheduler, config))
+    made.set_timesteps(STEPS_BACK, device=device)
+    return made
+
+
 def _constant_shift(mu: float, trained: Mapping[str, Any]) -> float:
     return mu if trained.get("time_shift_type") == "linear" else math.exp(mu)
 

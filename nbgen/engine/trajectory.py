@@ -7,7 +7,7 @@ together. Prompts, seeds and guidance scales differ freely between its pictures.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from ..recipe import Recipe
 from .asks import Ask, Conditioning, Trajectory, Watch
 from .guidance import guided, in_interval
+from .inversion import Inverting, from_noises
 from .noise import digest
 from .schedule import Estimate, make_scheduler, seed_brownian_motion, step_keywords
 from .start import Begun, Start, calls_left_out
@@ -58,6 +59,8 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
     first = recipes[0]
     scheduler = make_scheduler(first, model.trained, model.kind, model.device, model.timing(first))
     starts = [model.start(recipe) for recipe in recipes]
+    if any(recipe.inverted for recipe in recipes):
+        starts = yield from from_noises(cast(Inverting, model), recipes, starts)
     begun = Begun(starts, model.device)
     left_out = calls_left_out(first, model.kind, scheduler.order, len(scheduler.timesteps))
     timesteps = scheduler.timesteps[left_out:]
@@ -127,7 +130,10 @@ def stepping(recipe: Recipe) -> tuple[Any, ...]:
 
 def _start(recipe: Recipe) -> tuple[Any, ...]:
     """The part of a recipe that its first latent is made from."""
-    return recipe.seed, recipe.size, recipe.image, recipe.strength, recipe.mask, recipe.feather, recipe.tile
+    return (
+        recipe.seed, recipe.size, recipe.image, recipe.strength, recipe.mask, recipe.feather, recipe.tile,
+        recipe.inverted,
+    )  # fmt: skip
 
 
 def _guide(conditional: Tensor, unconditional: Tensor, pairs: list[int], recipes: list[Recipe]) -> Tensor:

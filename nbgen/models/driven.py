@@ -15,6 +15,7 @@ from ..engine.footprint import measured
 from ..engine.knee import Knee, measure
 from ..engine.memory import is_out_of_memory
 from ..engine.noise import unit_noise
+from ..engine.schedule import STEPS_BACK
 from ..engine.start import Start, calls_left_out, first_step
 from ..engine.trajectory import denoising, is_guided, stepping
 from ..engine.windows import Windows
@@ -80,7 +81,7 @@ class DrivenModel(Model):
         return self.latent_shape(recipe)
 
     def together(self, recipe: Recipe) -> Hashable:
-        begins = first_step(recipe, self.kind), recipe.image is None
+        begins = first_step(recipe, self.kind), recipe.image is None, not recipe.inverted
         return stepping(recipe), begins, self.latent_shape(recipe), self.group(recipe)
 
     def asks(self, recipe: Recipe) -> int:
@@ -99,7 +100,8 @@ class DrivenModel(Model):
         assert recipe.sampler is not None and recipe.steps is not None
         sampler = BY_NAME[recipe.sampler]
         calls = sampler.calls(recipe.steps)
-        return calls - calls_left_out(recipe, self.kind, 2 if sampler.second_order else 1, calls)
+        back = STEPS_BACK if recipe.inverted else 0
+        return back + calls - calls_left_out(recipe, self.kind, 2 if sampler.second_order else 1, calls)
 
     def start(self, recipe: Recipe) -> Start:
         """Where its path begins: noise, where a family knows nothing else."""

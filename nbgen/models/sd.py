@@ -14,6 +14,7 @@ from ..recipe import Recipe
 from ..sampling import BY_NAME
 from .assembled import AssembledModel, sampling_of
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
+from .backwards import checked_inversion
 from .reading import Reader
 from .seamless import going_round, is_seamless
 
@@ -43,6 +44,8 @@ class StableDiffusion(AssembledModel):
             self.fields = self.fields | {"distilled_guidance"}
         if can_mix(unet):
             self.fields = self.fields | {"mixing"}
+        if not self._takes_guidance and not self.fills():
+            self.fields = self.fields | {"inverted"}
 
     def fills(self) -> bool:
         return bool(self._pipe.unet.config.in_channels > self._pipe.vae.config.latent_channels)
@@ -71,7 +74,7 @@ class StableDiffusion(AssembledModel):
         return {"words": self.readers()[0].hidden(prompt or "")}
 
     def check(self, recipe: Recipe) -> Recipe:
-        found = super().check(recipe)
+        found = checked_inversion(super().check(recipe))
         return found.replace(mixing=kept_mixing(found))
 
     def inputs(self, recipe: Recipe) -> tuple[Hashable, dict[str, Tensor]]:

@@ -107,6 +107,8 @@ def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
             )
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
+    if recipe.inverted:
+        raise RecipeError("diffusers' pipelines run no picture backwards: this recipe is nbgen's alone.")
     if recipe.mixing is not None:
         raise RecipeError(
             "diffusers' pipelines mix no attention outputs: this recipe is nbgen's alone. "

@@ -19,10 +19,12 @@ from ..picture import Picture
 from ..recipe import Recipe
 from ..show.walking import Distances, Pixels, neighbour_distances
 from .grid import Grid
+from .inverting import reconstructions
 from .making import MOST_PICTURES
+from .noises import around
 from .pacing import PACES, Easing, as_easing, even, even_to_the_eye, leaps
 from .running import Plan, start, start_planned
-from .stops import around, between, complete, fresh_noise_on_the_way
+from .stops import between, complete, fresh_noise_on_the_way
 from .waiting import deliver
 from .walk import Walk
 from .watching import say
@@ -69,7 +71,8 @@ def interpolate(
 ) -> Walk | Job:
     """A walk from stop to stop, `frames` pictures in all.
 
-    stops: two or more prompts, seeds, recipes, or pictures that carry a recipe
+    stops: two or more prompts, seeds, recipes or pictures. A picture without a recipe (also a PIL image, array or
+        Path) is led back to the noise that it comes from (DDIM inversion); how near it comes back is said
     frames: how many pictures; the first and the last stop are among them
     prompt: what all frames show, where the stops are seeds
     along: "prompt" or "seed" keeps the other as it is at the first stop; left out, all that differs changes
@@ -102,14 +105,16 @@ def interpolate(
     eye = distances or partial(_as_the_model_sees, chosen)
 
     def make_walk(job: Job) -> Walk:
-        return Walk(job.pictures, loop=way.loop and len(job.finished) == count, distances=eye)
+        frames = job.pictures
+        notes = reconstructions(resolved, frames)
+        return Walk(frames, loop=way.loop and len(job.finished) == count, distances=eye, notes=notes)
 
     options: dict[str, Any] = {"fresh": fresh, "store": store, "exact": exact, "make_result": make_walk}
     if pace == "perceptual":
         job = start_planned(chosen, _perceptual(way, count, eased, eye), count, **options)
     else:
         job = start(chosen, recipes, whole=True, **options)
-    return deliver(job) if wait else job
+    return _told(deliver(job)) if wait else job
 
 
 def interpolate_grid(
@@ -258,6 +263,12 @@ def _as_count(name: str, value: Any, least: int) -> int:
     if not least <= count <= MOST_PICTURES:
         raise RecipeError(f"{name} must be from {least} to {MOST_PICTURES:,}, not {count:,}.")
     return count
+
+
+def _told(walk: Walk) -> Walk:
+    for note in walk.notes:
+        say(f"{note[:1].upper()}{note[1:]} (root mean square of the pixels, from 0 to 1).")
+    return walk
 
 
 def _say(stops: Sequence[Recipe], model: Model) -> None:

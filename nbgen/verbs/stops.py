@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,9 @@ from ..names import check_fields
 from ..picture import Picture
 from ..recipe import FIELDS, Mix, Recipe
 from ..samplers import BY_NAME
+from .inverting import beside_pictures, inverted_stop, is_bare_picture
 from .making import as_model
+from .noises import arc, noise_between
 
 ALONG = ("prompt", "seed", "both")
 METHODS = ("embedding", "attention")
@@ -22,7 +23,7 @@ METHODS = ("embedding", "attention")
 NUMBERS = ("guidance", "guidance_rescale", "distilled_guidance", "truncation", "strength")
 """Fields whose values may differ between stops, and then travel evenly from one to the other."""
 
-_TRAVELLING = frozenset({"prompt", "negative", "seed", "image", "mixing", *NUMBERS})
+_TRAVELLING = frozenset({"prompt", "negative", "seed", "inverted", "image", "mixing", *NUMBERS})
 
 
 def complete(
@@ -60,16 +61,22 @@ def complete(
     carried = [recipe for recipe in recipes.values() if recipe is not None]
     chosen = _model(model, carried)
     _check_method(method, recipes, chosen)
-    own = [_own_fields(stop, recipes[number]) for number, stop in enumerate(listed)]
+    own = [
+        inverted_stop(stop, number + 1, chosen, prompt)
+        if is_bare_picture(stop)
+        else _own_fields(stop, recipes[number])
+        for number, stop in enumerate(listed)
+    ]
     given = _given(prompt, fields, own, chosen)
     if method == "attention":
         given["mixing"] = method
-    base = {"seed": 0, **session.default_fields(chosen.fields), **(written(carried[0]) if carried else {})}
+    base = {"seed": 0, **beside_pictures(own, chosen), **session.default_fields(chosen.fields)}
+    base |= written(carried[0]) if carried else {}
     if along in ("prompt", "seed"):
         # The other one stays as it is at the first stop, or where that one leaves it open.
-        fixed = "seed" if along == "prompt" else "prompt"
-        base |= {name: value for name, value in own[0].items() if name == fixed}
-        own = [{name: value for name, value in each.items() if name != fixed} for each in own]
+        fixed = ("seed", "inverted") if along == "prompt" else ("prompt",)
+        base |= {name: value for name, value in own[0].items() if name in fixed}
+        own = [{name: value for name, value in each.items() if name not in fixed} for each in own]
     with chosen.settled():
         resolved = [
             chosen.resolve(
@@ -100,7 +107,9 @@ def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") 
     if one.image != other.image:
         assert one.image is not None and other.image is not None
         changes["image"] = mixed((1 - part, one.image), (part, other.image))
-    if one.seed != other.seed:
+    if one.inverted or other.inverted:
+        changes |= noise_between(one, other, part)
+    elif one.seed != other.seed:
         changes["seed"] = arc(one.seed, other.seed, part)
     for name in NUMBERS:
         first, second = getattr(one, name), getattr(other, name)
@@ -108,52 +117,6 @@ def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") 
             # Twelve digits, as in a Mix: the same place reached by another sum is the same recipe.
             changes[name] = float(f"{first + (second - first) * part:.12g}")
     return one.replace(**changes)
-
-
-def arc(one: int | Mix, other: int | Mix, part: float) -> int | Mix:
-    """The seed or mixture of seeds `part` of the way along the great circle from one noise to the other."""
-    first, second = _direction(one), _direction(other)
-    cosine = sum(weight * second.get(seed, 0.0) for seed, weight in first.items())
-    angle = math.acos(max(-1.0, min(1.0, cosine)))
-    if math.sin(angle) < 1e-6:
-        raise RecipeError(
-            "two of these stops start from the same noise, or from one and its negative: there is no way between."
-        )
-    return _sum(
-        (math.sin((1 - part) * angle) / math.sin(angle), first),
-        (math.sin(part * angle) / math.sin(angle), second),
-    )
-
-
-def around(one: int | Mix, other: int | Mix, turn: float) -> int | Mix:
-    """The noise on the circle through both: at 0 the one, at ¼ the other, and at 1 the first again."""
-    turned = turn % 1.0
-    if turned == 0:
-        return one
-    if turned == 0.25:
-        return other
-    angle = 2 * math.pi * turned
-    return _sum((math.cos(angle), _direction(one)), (math.sin(angle), _direction(other)))
-
-
-def _sum(*terms: tuple[float, Mapping[int, float]]) -> int | Mix:
-    mixed = Mix.of(
-        *(
-            (round(factor * weight, 15), seed)
-            for factor, direction in terms
-            for seed, weight in direction.items()
-        )
-    )
-    assert not isinstance(mixed, str)
-    return mixed
-
-
-def _direction(seed: int | Mix) -> dict[int, float]:
-    """The weight of each seed, scaled to length 1: noises of different seeds count as orthogonal."""
-    if not isinstance(seed, Mix):
-        return {seed: 1.0}
-    length = math.sqrt(sum(weight * weight for weight, _ in seed.parts))
-    return {int(value): weight / length for weight, value in seed.parts}
 
 
 def mixed(*parts: tuple[float, str | Mix]) -> str | Mix:
@@ -168,21 +131,15 @@ def mixed(*parts: tuple[float, str | Mix]) -> str | Mix:
 
 
 def _recipe_of(stop: Any, number: int) -> Recipe | None:
-    """The recipe that a stop brings along; None for a bare prompt or seed."""
+    """The recipe that a stop brings along; None for a bare prompt, seed or picture."""
     if isinstance(stop, Recipe):
         return stop
     if isinstance(stop, Picture) and stop.recipe is not None:
         return stop.recipe
     shape: tuple[int, ...] = getattr(stop, "shape", ())
     whole = hasattr(stop, "__index__") and not isinstance(stop, bool) and not shape
-    if isinstance(stop, (str, Mix)) or whole:
+    if isinstance(stop, (str, Mix)) or whole or is_bare_picture(stop):
         return None
-    if isinstance(stop, Picture) or shape or hasattr(stop, "__array_interface__"):
-        raise RecipeError(
-            f"stop {number} is a picture without a recipe. To start from its pixels, the sampling would have to be "
-            "run backwards (inversion), which this version does not do. A picture that nbgen made, also one read "
-            "back from its file by nbgen.read, carries its recipe and can be a stop."
-        )
     raise RecipeError(
         f"stop {number} must be a prompt, a seed, a Mix, a Recipe or a picture, not {stop!r:.60}."
     )
@@ -274,7 +231,8 @@ def _check_way(stops: Sequence[Recipe], along: str | None) -> None:
             f"the stops differ in {name} ({values}), and there is nothing in between: give {name}= for all of them."
         )
     for name in ("prompt", "seed"):
-        if along in (name, "both") and name not in differing:
+        changes = name in differing or (name == "seed" and "inverted" in differing)
+        if along in (name, "both") and not changes:
             raise RecipeError(
                 f"along={along!r} asks for different {name}s, and all stops have {name} {getattr(first, name)!r:.60}."
             )

@@ -52,7 +52,9 @@ class Walk(Sequence[Picture]):
         loop: bool = False,
         fps: float = FPS,
         distances: Distances = root_mean_square,
+        notes: Sequence[str] = (),
     ) -> None:
+        self.notes = tuple(notes)
         self._pictures = tuple(pictures)
         if not self._pictures:
             raise RecipeError("a walk needs at least one picture.")
@@ -126,7 +128,7 @@ class Walk(Sequence[Picture]):
             self.steps,
             title=self._title(),
             note=f"smoothness {self.smoothness:.2f} · mean step {self.consistency:.3g} · "
-            f"largest {self.largest_step:.3g}",
+            f"largest {self.largest_step:.3g}" + "".join(f"\n{note}" for note in self.notes),
             theme=theme,
         )
 
@@ -220,7 +222,7 @@ class Walk(Sequence[Picture]):
         return np.asarray(self._pictures[number])
 
     def _with(self, pictures: Sequence[Picture], *, loop: bool) -> Walk:
-        return Walk(pictures, loop=loop, fps=self.fps, distances=self._distances)
+        return Walk(pictures, loop=loop, fps=self.fps, distances=self._distances, notes=self.notes)
 
     def _spread(self, n: int) -> list[int]:
         count = min(n, len(self))

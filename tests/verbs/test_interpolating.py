@@ -17,8 +17,9 @@ from nbgen.engine.noise import unit_noise
 from nbgen.errors import JobStopped, PictureFileError, RecipeError
 from nbgen.recipe import Mix, Recipe
 from nbgen.testing import tiny_gan
+from nbgen.verbs.noises import arc, around
 from nbgen.verbs.pacing import even, even_to_the_eye, leaps
-from nbgen.verbs.stops import arc, around, between
+from nbgen.verbs.stops import between
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -271,8 +272,8 @@ WRONG = {
     "other sizes": (
         dict(stops=[Recipe(prompt="a", size=(32, 32)), Recipe(prompt="b", size=(64, 64))]), "differ in size"
     ),
-    "bare pixels": (dict(stops=[PICTURE, "a cat"]), "inversion"),
-    "an array": (dict(stops=["a cat", np.zeros((32, 32, 3), np.uint8)]), "inversion"),
+    "pixels for a GAN": (dict(stops=[PICTURE, PICTURE], model=tiny_gan(), steps=None), "inversion"),
+    "pixels and noise": (dict(stops=["a", PICTURE], sampler="Euler a"), "fresh noise"),
     "no stop at all": (dict(stops=["a cat", 2.5]), "stop 2 must be"),
     "two prompts": (dict(prompt="a"), "prompt is given twice"),
     "two seeds": (dict(stops=[1, 2], prompt="a", seed=3), "seed is given twice"),
@@ -291,7 +292,7 @@ WRONG = {
 def test_what_cannot_be_walked_is_said_before_any_work(model, rows, arguments, said):
     given = {"stops": ["a cat", "a dog"], "frames": 3, "steps": 2, **arguments}
     with pytest.raises(RecipeError, match=said):
-        nbgen.interpolate(given.pop("stops"), model=model, **given)
+        nbgen.interpolate(given.pop("stops"), **{"model": model, **given})
     assert not rows
 
 
