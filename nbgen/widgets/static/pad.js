@@ -6,7 +6,7 @@ import { overOutput } from "./over.js";
 import { beginStroke, blankLayer, floodFill, layerToPng, paintedShare, pngToLayer, showLayer, strokeTo } from "./raster.js";
 import { make } from "./elements.js";
 
-const TINT = [255, 0, 190, 95]; // a colour that few pictures have much of, and that lets them through
+const TINT = [255, 0, 190, 110]; // a colour that few pictures have much of, and that lets them through
 const INKS = { black: "#000000", white: "#ffffff", grey: "#8a8f98", red: "#d62828", orange: "#f77f00", yellow: "#fcd34d",
   green: "#2a9d4a", sky: "#4ea8de", blue: "#1d4ed8", purple: "#7e3fb5", pink: "#f28bb2", brown: "#7a4a24" };
 const LONGEST_HISTORY = 60;
@@ -269,7 +269,6 @@ function openPad(model, el) {
   const shown = Math.min(512, Math.max(320, Math.max(width, height)));
   stage.style.width = `${(shown * width) / Math.max(width, height)}px`;
   stage.style.aspectRatio = `${width} / ${height}`;
-  stage.classList.toggle("nbgen-tinted", masking);
   stage.classList.toggle("nbgen-crisp", Math.max(width, height) < 256);
 
   const fit = new ResizeObserver(drawRing);

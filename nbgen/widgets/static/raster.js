@@ -84,7 +84,14 @@ export function paintedShare(layer) {
   return painted / layer.data.length;
 }
 
-/** Put a part of the layer onto a canvas: a mask as a tint that lets its picture through, a sketch as it is. */
+// A painted pixel with an unpainted one beside it; the sheet's own border is none.
+function isEdge({ width, height, data }, x, y) {
+  const place = y * width + x;
+  return (x > 0 && data[place - 1] < 128) || (x < width - 1 && data[place + 1] < 128)
+    || (y > 0 && data[place - width] < 128) || (y < height - 1 && data[place + width] < 128);
+}
+
+/** Put a part of the layer onto a canvas: a mask as a tint with a firm edge, that lets its picture through, a sketch as it is. */
 export function showLayer(painter, layer, tint, area = { left: 0, top: 0, width: layer.width, height: layer.height }) {
   if (!area.width || !area.height) return;
   const shown = painter.createImageData(area.width, area.height);
@@ -94,7 +101,7 @@ export function showLayer(painter, layer, tint, area = { left: 0, top: 0, width:
       const to = (y * area.width + x) * 4;
       if (tint) {
         shown.data.set(tint, to);
-        shown.data[to + 3] = layer.data[from] > 127 ? tint[3] : 0;
+        shown.data[to + 3] = layer.data[from] < 128 ? 0 : isEdge(layer, area.left + x, area.top + y) ? 255 : tint[3];
       } else {
         for (let c = 0; c < 4; c++) shown.data[to + c] = c === 3 ? 255 : layer.data[from + Math.min(c, layer.channels - 1)];
       }
