@@ -10,7 +10,7 @@ from ..jobs import Job
 from ..models.base import Model
 from ..models.loading import find
 from ..picture import Picture, Pictures
-from ..recipe import MAX_SEED, Recipe
+from ..recipe import MAX_SEED, Mix, Recipe
 from .making import MOST_PICTURES, as_model
 from .running import start
 from .stops import arc, written
@@ -63,7 +63,8 @@ def vary(
     chosen = (
         as_model(model) if model is not None or recipe is None or recipe.model is None else find(recipe.model)
     )
-    last = -1 if recipe is None else max(int(seed) for seed in getattr(recipe.seed, "values", (recipe.seed,)))
+    seeds = () if recipe is None else recipe.seed.values if isinstance(recipe.seed, Mix) else (recipe.seed,)
+    last = max((int(seed) for seed in seeds), default=-1)
     # Past the largest seed they go on from 0.
     others = [(last + 1 + number) % (MAX_SEED + 1) for number in range(n)]
     with chosen.settled():
