@@ -21,6 +21,7 @@ function button(text, kind, title) {
   made.className = kind;
   made.textContent = text;
   made.title = title;
+  made.setAttribute("data-lm-suppress-shortcuts", "true"); // "x" is no command for the notebook here
   return made;
 }
 

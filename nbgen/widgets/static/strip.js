@@ -10,6 +10,8 @@ function render({ model, el }) {
   list.className = "nbgen-list";
   list.setAttribute("role", "listbox");
   list.setAttribute("aria-label", model.get("title"));
+  // A letter pressed here is no command for the notebook: "x" would cut the cell.
+  list.setAttribute("data-lm-suppress-shortcuts", "true");
   const said = el.appendChild(document.createElement("div"));
   said.className = "nbgen-status";
   said.setAttribute("role", "status");
@@ -55,6 +57,7 @@ function render({ model, el }) {
         made.title = action.title;
         if (action.name === "star") made.setAttribute("aria-pressed", String(Boolean(chosen()?.starred)));
         made.dataset.action = action.name;
+        made.setAttribute("data-lm-suppress-shortcuts", "true");
         made.addEventListener("click", () => press(action));
         return made;
       }),
