@@ -44,7 +44,7 @@ class _Part(anywidget.AnyWidget):
         self.on_msg(self._received)
 
     def _received(self, _: Any, content: Any, buffers: Any) -> None:
-        handler = self.handlers.get(content.get("kind")) if isinstance(content, dict) else None
+        handler = self.handlers.get(str(content.get("kind"))) if isinstance(content, dict) else None
         if handler is not None:
             handler(content)
 
@@ -126,7 +126,8 @@ class Stage(_Part):
 
     def tell(self, words: str = "", *, fraction: float | None = None, error: str = "") -> None:
         """One line for the reader, and for screen readers; an error stands out and stays until the next."""
-        self.state = {"fraction": fraction, "words": words, "error": error}
+        state: dict[str, Any] = {"fraction": fraction, "words": words, "error": error}
+        self.set_trait("state", state)
 
     def wants_frame(self) -> bool:
         """Whether a frame would be seen now: somebody looks, the last one arrived, and a quarter second passed."""
