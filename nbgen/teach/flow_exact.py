@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +15,7 @@ from .distributions import EXTENT
 from .flow_settings import FlowError
 from .noising import ddim
 
-if TYPE_CHECKING:
-    from .score_field import FlowLab
+FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 CELLS = 56
 """Cells a side of a density."""

@@ -71,8 +71,8 @@ def _plane(axes: Axes, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         big = view == "field" or entry["mark"] == "square"
         marker = MARKERS[number] if view == "sampling" else "s" if entry["mark"] == "square" else "o"
         colour, alpha = COLOURS[entry["colour"]], 1 if big else 0.7
-        points = arrays[f"points{number}"].T
-        axes.scatter(*points, s=36 if big else 5, alpha=alpha, color=colour, marker=marker, linewidths=0)
+        x, y = arrays[f"points{number}"].T
+        axes.scatter(x, y, s=36 if big else 5, alpha=alpha, color=colour, marker=marker, linewidths=0)
     axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
     axes.tick_params(labelsize=_SIZE)
     for entry in legend:

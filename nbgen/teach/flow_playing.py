@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .flow_exact import flow_home
 
-if TYPE_CHECKING:
-    from .score_field import FlowLab
+FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 BEAT = 0.02
 """A step of time, and of a particle on its way home."""

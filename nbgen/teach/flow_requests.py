@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +11,7 @@ import torch
 from ..errors import brief
 from .flow_settings import MOST_PARTICLES, NAMES, FlowError
 
-if TYPE_CHECKING:
-    from .score_field import FlowLab
+FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 REACH = 0.18
 """How near to a particle, in the plane's units, a press takes hold of it."""

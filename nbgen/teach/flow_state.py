@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -11,8 +11,7 @@ from .flow_exact import guided_measures, noised
 from .flow_settings import runnable
 from .noising import SCHEDULES
 
-if TYPE_CHECKING:
-    from .score_field import FlowLab
+FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 
 def state(lab: FlowLab) -> dict[str, Any]:

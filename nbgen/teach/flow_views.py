@@ -7,7 +7,7 @@ A frame is a dict of words and numbers, and arrays. Of the plane: `density` (row
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +25,7 @@ from .flow_exact import (
 from .flow_state import menus, shown_points, state
 from .noising import SCHEDULES
 
-if TYPE_CHECKING:
-    from .score_field import FlowLab
+FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 ARROWS = 19
 """Arrows a side."""

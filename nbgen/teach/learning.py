@@ -104,7 +104,7 @@ class Learner:
     def train(self, epochs: int = 1) -> None:
         """Raises TrainingError where the loss is no number any more, with the last good epoch's weights kept."""
         for _ in range(epochs):
-            parts = (self._trained, self.network, self.optimizer)
+            parts: tuple[Any, ...] = (self._trained, self.network, self.optimizer)
             before = [copy.deepcopy(part.state_dict()) for part in parts]
             drawn = self.generator.get_state()
             with one_thread():

@@ -106,7 +106,7 @@ class Laboratory:
             metadata = {"nbgen": {"live": panel.key}}
             panel.still = display(still, raw=True, display_id=panel.key, metadata=metadata)
         else:
-            widget = panel._repr_mimebundle_()[0]
+            widget = (panel._repr_mimebundle_() or ({}, {}))[0]
             display({**widget, **still}, raw=True)
 
 

@@ -84,7 +84,8 @@ def test_sliders_menus_and_play_are_answered_while_a_cell_runs(open_notebook: Op
         says(notebook, "t = 0.00")
         notebook.page.locator(PANEL).get_by_role("button", name="Play").click()
         says(notebook, "t = 1.00")
-        assert notebook.page.evaluate("() => window.notebook.sessionContext.session.kernel.status") == "busy"
+        state = "() => window.notebook.content.widgets[1].model.executionState"
+        assert notebook.page.evaluate(state) == "running"
         notebook.interrupt()
         notebook.wait_until_idle()
 

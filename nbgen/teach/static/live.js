@@ -43,7 +43,11 @@ export function laboratory(build) {
   const open = (model, host) => {
     const view = crypto.randomUUID?.() ?? String(Math.random());
     const say = (message, buffers) => {
-      if (model.comm_live !== false) model.send({ ...message, from: view }, undefined, buffers);
+      try {
+        model.send({ ...message, from: view }, undefined, buffers);
+      } catch {
+        // The kernel is gone, and nobody is there to be told.
+      }
     };
     host.classList.add("nbgen-laboratory");
     host.setAttribute("role", "group");
@@ -114,10 +118,10 @@ export function laboratory(build) {
       };
       const gone = () => {
         clearInterval(timer);
-        close?.();
-        close = null;
         host.remove();
         still?.classList.remove(LIVE);
+        close?.();
+        close = null;
       };
       // Again and again: a cell that is scrolled far away leaves the page and comes back, and cells are cleared.
       const timer = setInterval(look, 200);
