@@ -65,6 +65,8 @@ def write_file(path: Path, content: Content, *, durable: bool = False) -> Path:
     """As `write_atomically`, for a file that a person asked for. Raises PictureFileError; returns the path."""
     try:
         write_atomically(path, content, durable=durable)
+    except PictureFileError:
+        raise  # what is to be written said itself why it cannot be
     except (OSError, ValueError) as error:
         raise PictureFileError(_unwritable(path, error)) from None
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -157,8 +158,10 @@ def as_inverted(name: str, value: Any) -> Options:
     """{hash of a picture: (weight, prompt)}, the squared weights 1 at most; as a tuple of pairs, sorted."""
     found = []
     for picture, part in as_options(name, value):
-        if not isinstance(part, tuple) or len(part) != 2:
-            raise RecipeError(f"{name} must be a dict of pictures' hashes and (weight, prompt), not {brief(value)}.")
+        if not isinstance(part, tuple) or len(part) != 2 or not re.fullmatch("[0-9a-f]{64}", picture):
+            raise RecipeError(
+                f"{name} must be a dict of pictures' hashes and (weight, prompt), not {brief(value)}."
+            )
         found.append((picture, (as_number("a weight", part[0]), as_text("a prompt", part[1]))))
     if not sum(weight * weight for _, (weight, _) in found) <= 1 + 1e-6:
         raise RecipeError(f"the squared weights of {name} are 1 together at most: the seed's noise has the rest.")

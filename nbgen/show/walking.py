@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RecipeError
+
 Pixels = NDArray[np.uint8]
 Distances = Callable[[Sequence[Pixels], Sequence[Pixels]], Sequence[float]]
 """How far each picture of the first list is from the one at its place in the second."""
@@ -78,7 +80,12 @@ def neighbour_distances(
     for start in range(0, steps, AT_A_TIME):
         numbers = range(start, min(start + AT_A_TIME, steps))
         frames = [frame(number % count) for number in (*numbers, numbers[-1] + 1)]
-        found += distances(frames[:-1], frames[1:])
+        measured = list(distances(frames[:-1], frames[1:]))
+        if len(measured) != len(numbers):
+            raise RecipeError(
+                f"distances returns one number for each pair, and for {len(numbers)} pairs it returned {len(measured)}."
+            )
+        found += measured
     return tuple(float(distance) for distance in found)
 
 

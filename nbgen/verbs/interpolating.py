@@ -95,6 +95,8 @@ def interpolate(
     count = _as_count("frames", frames, 2)
     if pace not in PACES:
         raise RecipeError(f"pace must be {' or '.join(map(repr, PACES))}, not {pace!r:.40}.")
+    if distances is not None and not callable(distances):
+        raise RecipeError(f"distances must be a function of two lists of pictures, not {distances!r:.40}.")
     eased = as_easing(easing)
     resolved, chosen = complete(stops, prompt=prompt, along=along, method=method, model=model, fields=fields)
     way = _Way(tuple(resolved), bool(loop), method, chosen)

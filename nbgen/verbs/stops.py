@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import session
@@ -42,7 +43,9 @@ def complete(
     seed leaves open is taken from the call, then from the first stop with a recipe, then from the notebook's
     defaults. Raises RecipeError, before any work, for stops between which there is no way.
     """
-    if isinstance(stops, (str, bytes, int, Mapping, Mix, Recipe, Picture)) or not hasattr(stops, "__iter__"):
+    if isinstance(stops, (str, bytes, int, Mapping, AbstractSet, Mix, Recipe, Picture)) or not hasattr(
+        stops, "__iter__"
+    ):
         raise RecipeError(
             f"a walk leads from stop to stop: give a list of two or more prompts, seeds, recipes or pictures, "
             f"not {stops!r:.60}."
@@ -107,7 +110,7 @@ def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") 
     if one.image != other.image:
         assert one.image is not None and other.image is not None
         changes["image"] = mixed((1 - part, one.image), (part, other.image))
-    if one.inverted or other.inverted:
+    if one.inverted != other.inverted or (one.inverted and one.seed != other.seed):
         changes |= noise_between(one, other, part)
     elif one.seed != other.seed:
         changes["seed"] = arc(one.seed, other.seed, part)

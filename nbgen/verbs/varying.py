@@ -52,9 +52,10 @@ def vary(
             "vary takes a picture that carries a recipe, or a recipe: its noise is what varies. "
             'by="image" takes any picture.'
         )
-    if by == "image" and isinstance(picture, Recipe):
+    if by == "image" and (picture is None or isinstance(picture, Recipe)):
+        called = "nothing" if picture is None else "a recipe"
         raise RecipeError(
-            'by="image" varies the pixels of a picture, and a recipe has none: give the picture.'
+            f'by="image" varies the pixels of a picture, and {called} has none: give the picture.'
         )
     if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n.__index__() <= MOST_PICTURES:
         raise RecipeError(f"n must be a whole number from 1 to {MOST_PICTURES:,}, not {n!r:.40}.")

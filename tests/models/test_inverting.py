@@ -123,6 +123,13 @@ def test_any_picture_is_a_stop(tmp_path, capsys):
     assert all(frame.cost.stored for frame in again) and again.notes == walk.notes
 
 
+def test_along_the_prompt_the_noise_stays_that_of_the_first_picture():
+    walk = nbgen.interpolate(
+        [picture(1), "b"], frames=3, along="prompt", model=tiny_sd(), steps=1, store=False
+    )
+    assert len({frame.recipe.inverted for frame in walk}) == 1 and walk[2].recipe.prompt == "b"
+
+
 def test_what_cannot_be_led_back_is_said(tmp_path):
     model = tiny_sd()
     for other in (tiny_gan(), tiny_flux()):
@@ -138,3 +145,5 @@ def test_what_cannot_be_led_back_is_said(tmp_path):
         inverted(model, [(1, 1.0, ""), (2, 1.0, "")])
     with pytest.raises(RecipeError, match=r"\(weight, prompt\)"):
         model.resolve(prompt="a", inverted={"f" * 64: 1.0})
+    with pytest.raises(RecipeError, match="pictures' hashes"):
+        model.resolve(prompt="a", inverted={"cat.png": (1.0, "")})

@@ -285,6 +285,8 @@ WRONG = {
     "an easing": (dict(easing="bounce"), "easing must be"),
     "an overshoot": (dict(easing=lambda t: 2 * t), "between 0 and 1"),
     "a field": (dict(gidance=3), "guidance"),
+    "stops without an order": (dict(stops={"a", "b"}), "a list of two"),
+    "distances of nothing": (dict(distances="far"), "distances must be a function"),
 }  # fmt: skip
 
 
@@ -312,9 +314,10 @@ def test_stops_of_different_models_are_refused(model):
     [
         (dict(by="image"), "a recipe has none"),
         (dict(by="magic"), "by must be"),
+        (dict(by="image", picture=None), "nothing has none"),
         (dict(amount=0), "above 0"),
         (dict(n=0), "n must be"),
-        (dict(picture=PICTURE), "by=\"image\" takes any picture"),
+        (dict(picture=PICTURE), 'by="image" takes any picture'),
     ],
 )
 def test_neighbours_that_cannot_be_are_refused(model, arguments, said):

@@ -162,8 +162,10 @@ def test_a_missing_codec_is_named_with_its_remedy(tmp_path, monkeypatch):
 
 def test_what_cannot_be_saved_is_said(tmp_path):
     walk = grey_walk()
-    with pytest.raises(PictureFileError, match=r"\.mp4"):
+    with pytest.raises(PictureFileError, match=r"^a walk is saved as .*\.mp4"):
         walk.save(tmp_path / "walk.mp3")
+    with pytest.raises(RecipeError, match="for 3 pairs it returned 1"):
+        _ = nbgen.Walk(list(walk), distances=lambda ones, others: [1.0]).steps
     with pytest.raises(PictureFileError, match="no folder 'missing'"):
         walk.save(tmp_path / "missing" / "walk.png")
     (tmp_path / "file").write_text("")
