@@ -27,6 +27,7 @@ _HOMES = {
     "compare": "verbs.comparing",
     "convergence": "verbs.converging",
     "defaults": "session",
+    "edges": "verbs.tracing",
     "filmstrip": "verbs.filming",
     "generate": "verbs.making",
     "history": "verbs.remembering",
@@ -67,6 +68,7 @@ __all__ = [
     "compare",
     "convergence",
     "defaults",
+    "edges",
     "errors",
     "filmstrip",
     "generate",
@@ -109,6 +111,7 @@ if TYPE_CHECKING:
     from .verbs.judging import blind
     from .verbs.making import generate
     from .verbs.remembering import collections, history, prune
+    from .verbs.tracing import edges
     from .verbs.unloading import unload
     from .verbs.varying import vary
     from .verbs.walk import Walk

@@ -16,6 +16,7 @@ from .mix import Mix
 from .picture import Picture, as_image
 from .shelf import is_key
 from .storage import default_store
+from .values import as_number
 
 MOST_PIXELS = 178_956_970
 """Pixels of an input picture, as of a file: what Pillow opens without taking it for a bomb."""
@@ -50,6 +51,27 @@ def blob_of(name: str, value: Any) -> str:
     if name == "mask":
         image = _two_valued(image)
     return default_store().hold_blob(image)
+
+
+def control_blobs(value: Any) -> dict[str, tuple[str, float]]:
+    """{name: picture} or {name: (picture, weight)} as {name: (hash, weight)}, weight 1 where none is said.
+
+    Raises RecipeError, and PictureFileError for what stands for no picture.
+    """
+    pairs = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(value, (Mapping, tuple)) or not all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
+    ):
+        raise RecipeError(f'control takes names and pictures, as in control={{"canny": picture}}, not {brief(value)}.')
+    found = {}
+    for name, part in pairs:
+        called = f"control[{name!r}]"
+        picture, weight = part if isinstance(part, (tuple, list)) and len(part) == 2 else (part, 1.0)
+        if picture is None:
+            raise RecipeError(f"{called} has no picture: give one, as in control={{{name!r}: picture}}.")
+        digest = picture if is_hash(picture) else blob_of(called, picture)
+        found[name] = digest, as_number(f"the weight of {called}", weight)
+    return found
 
 
 def opened(digest: str) -> Image.Image:

@@ -26,11 +26,11 @@ class Family:
 
 
 _SD = Family(
-    "sd", "sd", "StableDiffusion", ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+    "sd", "sd", "StableDiffusion", ("vae", "text_encoder", "tokenizer", "unet", "scheduler"), ("controlnet",)
 )  # fmt: skip
 _SDXL = Family(
     "sdxl", "sdxl", "StableDiffusionXL",
-    ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "unet", "scheduler"),
+    ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "unet", "scheduler"), ("controlnet",),
 )  # fmt: skip
 _FLUX = Family(
     "flux", "flux", "Flux",
@@ -46,10 +46,16 @@ DRIVEN: dict[str, Family] = {
     "StableDiffusionPipeline": _SD,
     "StableDiffusionImg2ImgPipeline": _SD,
     "StableDiffusionInpaintPipeline": _SD,
+    "StableDiffusionControlNetPipeline": _SD,
+    "StableDiffusionControlNetImg2ImgPipeline": _SD,
+    "StableDiffusionControlNetInpaintPipeline": _SD,
     "LatentConsistencyModelPipeline": _SD,
     "StableDiffusionXLPipeline": _SDXL,
     "StableDiffusionXLImg2ImgPipeline": _SDXL,
     "StableDiffusionXLInpaintPipeline": _SDXL,
+    "StableDiffusionXLControlNetPipeline": _SDXL,
+    "StableDiffusionXLControlNetImg2ImgPipeline": _SDXL,
+    "StableDiffusionXLControlNetInpaintPipeline": _SDXL,
     "FluxPipeline": _FLUX,
     "StableDiffusion3Pipeline": _SD3,
 }

@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Hashable, MutableMapping
+from collections.abc import Hashable, Mapping, MutableMapping
 from typing import Any
 
 import torch
@@ -16,9 +16,10 @@ from .. import machine
 from ..errors import ModelError, brief
 from ..recipe import ModelRef
 from ..saying import say
+from .attached import Attached, Beside
 from .base import Model, alive
 from .catalogue import EMBEDDED
-from .families import DRIVEN, family_of
+from .families import DRIVEN, Family, family_of
 from .gan import Generator
 from .parts import assemble, numbers_in, read_folder, weights_of
 from .pipeline import PipelineModel
@@ -51,6 +52,8 @@ def load(
     variant: str | None = None,
     token: str | bool | None = None,
     config: str | os.PathLike[str] | None = None,
+    control: Mapping[str, Any] | None = None,
+    vae: Any = None,
     gan: torch.nn.Module | None = None,
     latent: int | None = None,
 ) -> Model:
@@ -67,6 +70,8 @@ def load(
     revision: a branch, tag or commit on the hub; variant: weights under another name, such as "fp16"
     token: for gated and private models; HF_TOKEN or what `hf auth login` keeps when left out
     config: for a checkpoint, a folder in diffusers' layout or a name on the hub that has its settings
+    control: ControlNets by name, {"canny": a folder in diffusers' layout or a ControlNetModel}; recipes say them as
+        control={"canny": picture}. vae: another autoencoder, a folder or an AutoencoderKL
     gan, latent: instead of a source, your own generator module and the length of its latent
 
     What was chosen, and why, is said. Only safetensors are read, and no code that comes with a model is run. Raises
@@ -88,9 +93,10 @@ def load(
     given = {
         "memory": memory, "speed": speed, "revision": revision, "variant": variant, "token": token, "config": config,
     }  # fmt: skip
+    attached = Attached.of(control, vae)
     with _lock:
         if isinstance(source, (str, os.PathLike)):
-            return _from_place(source, device, dtype, rows, given).ready()
+            return _from_place(source, device, dtype, rows, given, attached).ready()
         said = [
             name for name, value in {"device": device, "dtype": dtype, **given}.items() if value is not None
         ]
@@ -98,7 +104,7 @@ def load(
             raise ModelError(
                 f"{said[0]}= is not for a pipeline that you hand over, which nbgen leaves as it is: place it yourself."
             )
-        return _from_pipeline(source, rows)
+        return _from_pipeline(source, rows, attached)
 
 
 def find(ref: ModelRef) -> Model:
@@ -149,10 +155,11 @@ def _from_place(
     dtype: str | None,
     rows: int | None,
     given: dict[str, Any],
+    attached: Attached,
 ) -> Model:
     known: Any = place if isinstance(place, str) and place in EMBEDDED else None
     check_arguments(known is not None, str(place), dtype, given)
-    key = (known or _whole_name(place), device, dtype, rows, *given.values())
+    key = (known or _whole_name(place), device, dtype, rows, *given.values(), attached)
     if key in _loaded:
         return _loaded[key]
     sought = {name: given[name] for name in ("revision", "variant", "token", "config")}
@@ -162,7 +169,7 @@ def _from_place(
     placing = _placing(source, device, dtype, given["memory"])
     if not source.embedded:
         say(f"{source.name}: {placing.why}")
-    model = _model(source, placing, rows, given)
+    model = _model(source, placing, rows, given, attached)
     _loaded[key] = model
     if source.embedded:
         _shipped[key] = model
@@ -190,9 +197,13 @@ def _placing(source: Source, device: str | None, dtype: str | None, memory: str 
     return choose(device, dtype, memory, flow=flow, numbers=numbers)
 
 
-def _model(source: Source, placing: Placing, rows: int | None, given: dict[str, Any]) -> Model:
-    ref = ModelRef(source.name, source.fingerprint(), placing.dtype)
-    home = Residence(lambda: _read(source, placing, given["variant"], given["speed"]), placing.device)
+def _model(
+    source: Source, placing: Placing, rows: int | None, given: dict[str, Any], attached: Attached
+) -> Model:
+    ref = ModelRef(source.name, attached.fingerprint(source.fingerprint()), placing.dtype)
+    if attached:
+        _check_takes(family_of(source.index.pipeline), source.index.pipeline, attached)
+    home = Residence(lambda: _read(source, placing, given["variant"], given["speed"], attached), placing.device)
     listed = source.index.folder / "vocabulary.json"
     family = family_of(source.index.pipeline)
     if family is None:
@@ -206,7 +217,16 @@ def _model(source: Source, placing: Placing, rows: int | None, given: dict[str, 
     return model
 
 
-def _read(source: Source, placing: Placing, variant: str | None, speed: str | None) -> Any:
+def _check_takes(family: Family | None, pipeline: str, attached: Attached) -> None:
+    if family is None or (attached.control and family.name not in ("sd", "sdxl")):
+        said = "control=" if attached.control else "vae="
+        able = "Stable Diffusion and SDXL" if attached.control else "the families that are driven row by row"
+        raise ModelError(f"{said} is for {able}, and this is a {pipeline:.80}.")
+
+
+def _read(
+    source: Source, placing: Placing, variant: str | None, speed: str | None, attached: Attached
+) -> Any:
     """The parts of a model in their places: an object that has them, or the whole pipeline."""
     index, host = source.index, torch.device("cpu")
     where, kind = host if placing.low_memory else placing.device, DTYPES[placing.dtype]
@@ -217,7 +237,10 @@ def _read(source: Source, placing: Placing, variant: str | None, speed: str | No
         held = read_folder(index.folder, where, kind, source.names(), variant)
         if family_of(index.pipeline) is None:
             held = assemble(held, index)
+    vars(held).update(attached.parts(held, where, kind))
     modules = {name: part for name, part in vars(held).items() if isinstance(part, torch.nn.Module)}
+    for name, net in dict(modules.pop("controls", {})).items():
+        modules[f"controls.{name}"] = net  # what is called, and so takes its turn, are the nets
     denoiser = modules.get("unet") or modules.get("transformer")
     if "unet" in modules:
         _channels_last(held)
@@ -238,13 +261,15 @@ def _channels_last(parts: Any) -> Any:
     return parts
 
 
-def _from_pipeline(pipe: Any, rows: int | None) -> Model:
+def _from_pipeline(pipe: Any, rows: int | None, attached: Attached) -> Model:
     from diffusers import DiffusionPipeline
 
     known = getattr(pipe, _KEPT_ON, None)
-    if isinstance(known, Model):
+    if isinstance(known, Model) and not attached:
         return known
     family = family_of(pipe)
+    if attached:
+        _check_takes(family, type(pipe).__name__, attached)
     if family is None and isinstance(pipe, DiffusionPipeline):
         model: Model = PipelineModel(pipe, rows=rows)
     else:
@@ -255,7 +280,13 @@ def _from_pipeline(pipe: Any, rows: int | None) -> Model:
                 f"nbgen.load takes a name, a folder, a file or a diffusers pipeline, not {type(pipe).__name__} "
                 f"(it has no {missing[0]})."
             )
-        model = family.make()(pipe, name=type(pipe).__name__, rows=rows)
+        whole = pipe
+        if attached:
+            where = next(pipe.vae.parameters())
+            whole = Beside(pipe, attached.parts(pipe, where.device, where.dtype))
+        model = family.make()(whole, name=type(pipe).__name__, rows=rows)
+    if attached:
+        return model
     with contextlib.suppress(AttributeError):  # an object without room for it is wrapped anew each time
         setattr(pipe, _KEPT_ON, model)
     return model

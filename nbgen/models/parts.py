@@ -112,6 +112,13 @@ def read_folder(
     return Parts(**made, config={**index.settings, "_class_name": index.pipeline})
 
 
+def read_part(folder: Path, kind: type, device: torch.device, dtype: torch.dtype) -> Any:
+    """One part, of class `kind`, in a folder of its own; errors as `read_folder`'s."""
+    variant = _check_weights(folder.parent, folder.name, None)
+    with _quiet():
+        return _part(folder.parent, folder.name, kind, device, dtype, variant)
+
+
 def assemble(parts: Parts, index: Index) -> Any:
     """The pipeline that a folder holds, of its parts. Raises ModelError where diffusers has no such class."""
     import diffusers

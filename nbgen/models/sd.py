@@ -12,14 +12,16 @@ from ..engine.asks import Conditioning
 from ..errors import ModelError
 from ..recipe import Recipe
 from ..sampling import BY_NAME
-from .assembled import AssembledModel, sampling_of
+from .assembled import sampling_of
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .backwards import checked_inversion
+from .controlnets import residuals
 from .reading import Reader
 from .seamless import going_round, is_seamless
+from .steered import SteeredModel
 
 
-class StableDiffusion(AssembledModel):
+class StableDiffusion(SteeredModel):
     """A model in the layout of diffusers' StableDiffusionPipeline, driven row by row.
 
     pipe: a pipeline, or `Parts`; it is read and never changed
@@ -28,9 +30,10 @@ class StableDiffusion(AssembledModel):
 
     family = "sd"
     usual_guidance = 7.5
-    fields = AssembledModel.fields | {"tile"}
+    fields = SteeredModel.fields | {"tile"}
 
     def examine(self) -> None:
+        super().examine()
         unet = self._pipe.unet
         latent = self._pipe.vae.config.latent_channels
         if unet.config.in_channels not in (latent, 2 * latent + 1):
@@ -79,28 +82,31 @@ class StableDiffusion(AssembledModel):
 
     def inputs(self, recipe: Recipe) -> tuple[Hashable, dict[str, Tensor]]:
         """Distilled UNets (LCM) take the guidance scale as an input of its own."""
+        name, tensors = super().inputs(recipe)
         if not self._takes_guidance:
-            return (), {}
+            return name, tensors
         from diffusers import StableDiffusionPipeline
 
         assert recipe.distilled_guidance is not None
         embed: Any = StableDiffusionPipeline.get_guidance_scale_embedding
         width = self._pipe.unet.config.time_cond_proj_dim
         scale = torch.tensor([recipe.distilled_guidance - 1])
-        return recipe.distilled_guidance, {"timestep_cond": embed(None, scale, embedding_dim=width)[0]}
+        tensors = {**tensors, "timestep_cond": embed(None, scale, embedding_dim=width)[0]}
+        return (name, recipe.distilled_guidance), tensors
 
     def forward(
         self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
     ) -> Tensor:
+        latents, words = latents.to(self._dtype), self.rows_of(conditionings, "words")
+        added, nets = self.added(conditionings), self.used_nets(group)
+        beside = {"timestep_cond": self.rows_of(conditionings, "timestep_cond")} if self._takes_guidance else {}
         reading = reading_each_part(self.denoiser, conditionings, self._dtype)
-        with reading, going_round(self.denoiser, on=is_seamless(group)):
+        with reading, going_round(self.denoiser, *nets.values(), on=is_seamless(group)):
+            controlled = residuals(nets, latents, timesteps, words, conditionings, added)
             return self.denoiser(
-                latents.to(self._dtype), timesteps, encoder_hidden_states=self.rows_of(conditionings, "words"),
-                return_dict=False, **self.beside_words(conditionings),
-            )[0]  # fmt: skip
+                latents, timesteps, encoder_hidden_states=words, return_dict=False, **added, **beside, **controlled
+            )[0]
 
-    def beside_words(self, conditionings: Sequence[Conditioning]) -> dict[str, Any]:
-        """Further arguments of the UNet."""
-        if "timestep_cond" not in conditionings[0].tensors:
-            return {}
-        return {"timestep_cond": self.rows_of(conditionings, "timestep_cond")}
+    def added(self, conditionings: Sequence[Conditioning]) -> dict[str, Any]:
+        """Further arguments of the UNet, which its ControlNets take, too."""
+        return {}

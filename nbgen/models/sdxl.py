@@ -19,7 +19,7 @@ class StableDiffusionXL(StableDiffusion):
 
     family = "sdxl"
     usual_guidance = 5.0
-    weighed_parts = ("unet", "text_encoder", "text_encoder_2", "vae")
+    weighed_parts = ("unet", "text_encoder", "text_encoder_2", "vae", "controlnet", "controls")
 
     def own_defaults(self) -> dict[str, Any]:
         # Turbo came with an ancestral sampler on trailing timesteps, which no other model of the family has.
@@ -61,12 +61,12 @@ class StableDiffusionXL(StableDiffusion):
             "time_ids": torch.tensor([height, width, 0, 0, height, width]),
         }
 
-    def beside_words(self, conditionings: Sequence[Conditioning]) -> dict[str, Any]:
+    def added(self, conditionings: Sequence[Conditioning]) -> dict[str, Any]:
         added = {
             "text_embeds": self.rows_of(conditionings, "pooled"),
             "time_ids": self.rows_of(conditionings, "time_ids"),
         }
-        return {**super().beside_words(conditionings), "added_cond_kwargs": added}
+        return {"added_cond_kwargs": added}
 
     def settings(self) -> dict[str, str]:
         return {**super().settings(), "force_zeros_for_empty_prompt": str(self._zeros_for_none())}

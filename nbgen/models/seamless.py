@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 from torch import nn
 
+from ..recipe import Options
+
 
 class Group(NamedTuple):
-    """Rows that may share a forward: of one shape, and all seamless or none."""
+    """Rows that may share a forward: of one shape, all seamless or none, with the same ControlNets and adapters."""
 
     shape: tuple[int, ...]
     seamless: bool
+    control: tuple[str, ...] = ()
+    adapters: Options = ()
 
 
 def is_seamless(group: Hashable) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from .flows import tiny_flux, tiny_flux_pipeline, tiny_sd3, tiny_sd3_pipeline
 from .gans import TinyGenerator, tiny_gan
-from .unets import tiny_sd, tiny_sd_pipeline, tiny_sdxl, tiny_sdxl_pipeline
+from .unets import tiny_controlnet, tiny_sd, tiny_sd_pipeline, tiny_sdxl, tiny_sdxl_pipeline
 
 __all__ = [
     "TinyGenerator",
+    "tiny_controlnet",
     "tiny_flux",
     "tiny_flux_pipeline",
     "tiny_gan",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from ..models.sd import StableDiffusion
 from ..models.sdxl import StableDiffusionXL
 from .encoders import autoencoder, clip_encoder, hushed, seeded
@@ -80,3 +82,15 @@ def _unet(words: int, channels: int = 4, **config: Any) -> Any:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **config,
     ).eval()  # fmt: skip
+
+
+def tiny_controlnet(pipe: Any, seed: int = 0) -> Any:
+    """A ControlNetModel with random weights for a tiny pipeline with a UNet, one that changes its pictures."""
+    from diffusers import ControlNetModel
+
+    with seeded(seed):
+        # One place of a latent stands for four pixels on a side, so the picture is halved twice.
+        net = ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(4, 8, 16))
+        for layer in [*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out]:
+            torch.nn.init.normal_(layer.weight, std=0.2)  # they begin at zero, where nothing would be controlled
+    return net.eval()

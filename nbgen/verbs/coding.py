@@ -107,6 +107,8 @@ def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
             )
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
+    if recipe.control:
+        raise RecipeError("diffusers code is not written for recipes with control pictures: this one is nbgen's alone.")
     if recipe.inverted:
         raise RecipeError("diffusers' pipelines run no picture backwards: this recipe is nbgen's alone.")
     if recipe.mixing is not None:

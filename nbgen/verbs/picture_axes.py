@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..axes import Axis, field_axis, label_of, varies
-from ..inputs import blob_of, is_picture
+from ..inputs import blob_of, control_blobs, is_picture
 from ..picture import Picture
 from ..show.words import one_line
 
-TAKE_PICTURES = ("image", "mask")
-"""Recipe fields whose value may be a picture."""
+TAKE_PICTURES = ("image", "mask", "control")
+"""Recipe fields whose value may be a picture, or hold one."""
 
 
 def with_hashes(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def _field(name: str, value: Any) -> Any:
     if name not in TAKE_PICTURES:
         return value
     if varies(value):
-        return _axis(replace(field_axis(name, value), labels=_labels(value)))
+        axis = field_axis(name, value)
+        return _axis(axis if name == "control" else replace(axis, labels=_labels(value)))
     return _hashed(name, value)
 
 
@@ -44,6 +45,8 @@ def _axis(axis: Axis) -> Axis:
 
 
 def _hashed(name: str, value: Any) -> Any:
+    if name == "control":
+        return control_blobs(value) if value else value
     return blob_of(name, value) if name in TAKE_PICTURES and is_picture(value) else value
 
 
