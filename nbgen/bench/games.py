@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..show.table import Table
+from ..teach.gan_look import Look
 from ..teach.gan_presets import PRESETS
 from ..teach.gan_run import Run
 from ..teach.gan_settings import Settings, with_changes
-from ..teach.gan_view import Look
 
 SECONDS = 15.0
 COLLAPSED, REPAIRED = 600, 600

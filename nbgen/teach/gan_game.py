@@ -11,12 +11,12 @@ import torch
 
 from ..errors import brief, did_you_mean
 from ..show.table import Table
+from .gan_look import SURFACES, reals, state
 from .gan_match import Match
 from .gan_measures import arrows, cells
 from .gan_presets import PRESETS
 from .gan_run import MOVES
 from .gan_settings import MOST_STEPS, GanError, Settings, with_changes
-from .gan_view import SURFACES, frame, reals, state
 from .live import Laboratory
 
 BEAT_SECONDS, SLOW_SECONDS = 0.04, 0.4
@@ -231,6 +231,7 @@ class GanLab(Laboratory):
     def figure(self) -> Any:
         """The state as a matplotlib Figure."""
         from .gan_figures import figure
+        from .gan_view import frame
 
         with self.lock:
             return figure(*frame(self))
@@ -267,6 +268,8 @@ class GanLab(Laboratory):
         do(self, name, message)
 
     def frame(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        from .gan_view import frame
+
         with self.lock:
             drawn, arrays = frame(self)
             # What was asked for is sent once: the page keeps it.

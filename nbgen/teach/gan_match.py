@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .gan_look import Look
 from .gan_run import Run
 from .gan_settings import LIVE, GanError, Settings, beside, with_changes, words, written
-from .gan_view import Look
 
 TRACE, EARLY_TRACE, EARLY = 50, 10, 100
 """Steps between the measurements that the curve of the divergence is drawn from: more of them until step `EARLY`."""
