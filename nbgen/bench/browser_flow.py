@@ -62,6 +62,8 @@ def _ready(notebook: Any) -> Any:
 
 
 def _answer(page: Any, act: str, text: str) -> float:
+    if act == "press":
+        page.get_by_role("button", name=text, exact=True).wait_for()
     milliseconds = float(page.evaluate(_ANSWERED, {"act": act, "text": text}))
     page.wait_for_timeout(60)
     return milliseconds
