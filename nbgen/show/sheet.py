@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -72,7 +73,25 @@ def contact_sheet(
             _place(sheet, picture, left + (width - picture.width) // 2, top + height - picture.height)
             _write(sheet, lines, left + width / 2, top + height + _ABOVE)
         top += height + depth + _GAP
-    return sheet
+    return Sheet.of(sheet)
+
+
+class Sheet(Image.Image):
+    """An image whose PNG in a notebook is packed well: Pillow's own is quick, and a fifth larger."""
+
+    @classmethod
+    def of(cls, image: Image.Image) -> Sheet:
+        made = cls()
+        made.im, made._mode, made._size = image.im, image.mode, image.size
+        return made
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.save(buffer, "PNG", compress_level=9)
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<Sheet mode={self.mode} size={self.width}x{self.height}>"
 
 
 def contact_figure(pictures: Sequence[Drawable], labels: Sequence[str], columns: int | None = None) -> Figure:

@@ -121,7 +121,7 @@ class Walk(Sequence[Picture]):
 
     def figure(self, *, theme: str = "light") -> ShownFigure:
         """A matplotlib Figure: frames above, and below a bar for each step, as high as the frames are apart."""
-        places = self._spread(12 if len(self) <= 12 else 10)
+        places = self._spread(_evenly(len(self)))
         return walk_figure(
             [self[place].pixels for place in places],
             places,
@@ -260,6 +260,13 @@ class Walk(Sequence[Picture]):
             *([self._title()] if self._title() else []),
         ]
         return f"Walk({', '.join(parts)}, {width}×{height}{', loop' if self.loop else ''})"
+
+
+def _evenly(count: int) -> int:
+    """How many of `count` frames a figure shows: all of a few, else 7 to 12 that are equally far apart, or else 10."""
+    if count <= 12:
+        return count
+    return next((shown for shown in range(12, 6, -1) if (count - 1) % (shown - 1) == 0), 10)
 
 
 def _as_fps(fps: object) -> float:

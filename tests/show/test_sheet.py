@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import weakref
 
 import numpy as np
@@ -113,3 +114,16 @@ def test_the_figure_holds_the_same_pictures_and_captions() -> None:
     assert [ax.get_title() for ax in shown][:3] == [r"\$x_1\$", "b", "\ufffd"]
     assert len(shown) == 5
     figure.canvas.draw()
+
+
+def test_a_notebook_keeps_it_packed_well_and_changes_are_plain_images():
+    pixels = np.random.default_rng(0).integers(0, 60, (32, 32, 3), dtype=np.uint8)
+    sheet = contact_sheet([lambda: Image.fromarray(pixels)] * 2, ["a", "b"])
+    quick = io.BytesIO()
+    sheet.save(quick, "PNG", compress_level=1)
+    packed = sheet._repr_png_()
+    assert len(packed) < len(quick.getvalue())
+    with Image.open(io.BytesIO(packed)) as shown:
+        assert np.array_equal(np.asarray(shown), np.asarray(sheet))
+    assert sheet.convert("RGB").size == sheet.copy().size == sheet.size
+    assert repr(sheet) == f"<Sheet mode=RGBA size={sheet.width}x{sheet.height}>"

@@ -184,7 +184,7 @@ def test_a_strip_and_a_figure_show_ends_and_every_step():
         walk.strip(0)
     figure = walk.figure()
     pictures, bars = figure.axes[:-1], figure.axes[-1]
-    assert len(pictures) == 10 and len(bars.patches) == 24
+    assert len(pictures) == 9 and len(bars.patches) == 24
     assert [bar.get_height() for bar in bars.patches] == pytest.approx(walk.steps)
     # Each frame stands above its own tick.
     for axes, place in zip(pictures, bars.get_xticks(), strict=True):
