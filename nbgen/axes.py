@@ -7,6 +7,7 @@ cells is in `layout.py`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -20,6 +21,7 @@ MOST_VALUES = 1_000_000
 LONGEST_LABEL = 160
 """Characters; figures wrap a label, and past this it says nothing more."""
 
+_HASH = re.compile("[0-9a-f]{64}")
 _TAKE_DICTS = frozenset({"control", "adapters", "style_mix", "direction", "options", "extra"})
 
 
@@ -222,8 +224,14 @@ def label_of(value: Any) -> str:
     if isinstance(value, PurePath):
         return _short(value.stem)
     if isinstance(value, Mapping):
-        return _short(", ".join(f"{name}={label_of(part)}" for name, part in value.items())) or "(none)"
+        return (
+            _short(", ".join(f"{_option(name)}={label_of(part)}" for name, part in value.items())) or "(none)"
+        )
     if isinstance(value, tuple):
+        if value and all(isinstance(part, tuple) and len(part) == 2 for part in value):
+            return label_of(dict(value))  # options, as a recipe holds them
+        if len(value) == 2 and isinstance(value[0], str) and _HASH.fullmatch(value[0]):
+            return label_of(value[1])  # a file and its weight: the file is named beside
         whole = all(isinstance(part, int) and not isinstance(part, bool) for part in value)
         return (
             _short(("×" if whole and len(value) == 2 else ", ").join(label_of(part) for part in value))
@@ -239,6 +247,12 @@ def label_of(value: Any) -> str:
         return str(value.__index__()) if hasattr(value, "__index__") else f"{float(value):g}"
     except (TypeError, ValueError):
         return type(value).__name__.lower()
+
+
+def _option(name: Any) -> str:
+    """An option's name; that of a file, as adapters are given, without its folder."""
+    path = isinstance(name, PurePath) or str(name).endswith(".safetensors")
+    return PurePath(name).stem if path else str(name)
 
 
 def _exact(value: Any, label: str) -> str:

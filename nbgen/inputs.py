@@ -62,7 +62,9 @@ def control_blobs(value: Any) -> dict[str, tuple[str, float]]:
     if not isinstance(value, (Mapping, tuple)) or not all(
         isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
     ):
-        raise RecipeError(f'control takes names and pictures, as in control={{"canny": picture}}, not {brief(value)}.')
+        raise RecipeError(
+            f'control takes names and pictures, as in control={{"canny": picture}}, not {brief(value)}.'
+        )
     found = {}
     for name, part in pairs:
         called = f"control[{name!r}]"
@@ -143,7 +145,8 @@ def softened(wanted: np.ndarray, feather: int) -> np.ndarray:
 def hole_of(seen: np.ndarray, scale: int) -> np.ndarray:
     """The places of a latent, bool (h, w), that have to be made anew: those of which any pixel is seen."""
     height, width = seen.shape
-    return (seen > 0).reshape(height // scale, scale, width // scale, scale).any(axis=(1, 3))
+    cells = (seen > 0).reshape(height // scale, scale, width // scale, scale)
+    return np.asarray(cells.any(axis=(1, 3)))
 
 
 def put_back(made: np.ndarray, image: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -24,7 +24,9 @@ def collection(name: str) -> str:
         raise RecipeError(f"a collection has a name, such as 'cats', not {brief(name)}.")
     quoted = quote(name.strip(), safe=" ", errors="replace").replace(".", "%2E")
     if len(quoted) > _LONGEST:
-        raise RecipeError(f"a collection's name has at most {_LONGEST} bytes, and this one has {len(quoted)}.")
+        raise RecipeError(
+            f"a collection's name has at most {_LONGEST} bytes, and this one has {len(quoted)}."
+        )
     return f"{_COLLECTIONS}/{quoted}"
 
 

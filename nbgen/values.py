@@ -164,7 +164,9 @@ def as_inverted(name: str, value: Any) -> Options:
             )
         found.append((picture, (as_number("a weight", part[0]), as_text("a prompt", part[1]))))
     if not sum(weight * weight for _, (weight, _) in found) <= 1 + 1e-6:
-        raise RecipeError(f"the squared weights of {name} are 1 together at most: the seed's noise has the rest.")
+        raise RecipeError(
+            f"the squared weights of {name} are 1 together at most: the seed's noise has the rest."
+        )
     return tuple(found)
 
 

@@ -54,7 +54,9 @@ def shell_of(kind: type, folder: Path, dtype: torch.dtype) -> torch.nn.Module | 
             part = made.from_config(made.load_config(folder, local_files_only=True))
         else:
             part = made(made.config_class.from_pretrained(folder, local_files_only=True))
-    return torch.nn.Module.to(part, dtype).eval()  # past diffusers' own `to`, which warns of what is no loss here
+    return torch.nn.Module.to(
+        part, dtype
+    ).eval()  # past diffusers' own `to`, which warns of what is no loss here
 
 
 class Residence:

@@ -117,6 +117,6 @@ def check_arguments(embedded: bool, name: str, dtype: str | None, given: Mapping
         raise ModelError(f"{name} is always float32: it is small, and its pictures stay the same everywhere.")
     said = [argument for argument, value in given.items() if value is not None]
     if said:
-        raise ModelError(f"{said[0]}={brief(given[said[0]], 40)} means nothing for {name}, which ships with nbgen.")
-
-
+        raise ModelError(
+            f"{said[0]}={brief(given[said[0]], 40)} means nothing for {name}, which ships with nbgen."
+        )

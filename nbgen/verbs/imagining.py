@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from typing import Any
 
 from ..errors import RecipeError, brief
@@ -26,7 +25,7 @@ def imagine(line: str, cell: str, names: dict[str, Any]) -> Any:
     """Pictures of what the cell says.
 
     line: options as `nbgen.generate` takes them, `n=4 seed=7 sampler=heun size=(96, 64) image=picture`, apart by
-        spaces. A value is a Python expression of what the notebook knows; anything else is text.
+        spaces. A value is a number, a quoted text, a list, a range, or what the notebook has a name for; else text.
     cell: the prompt; its lines are read as one
 
     Raises RecipeError, as `nbgen.generate` does.
@@ -89,12 +88,35 @@ def _words(line: str) -> list[str]:
 
 
 def _value(text: str, names: dict[str, Any]) -> Any:
-    """A Python value where the text is an expression whose every name is known, as in any cell; else the text."""
+    """What a word means: a literal, something the notebook has a name for, a range of them; else the text itself.
+
+    Nothing is evaluated that could do anything: no call but `range`, no operator but a sign.
+    """
     try:
-        tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError):
+        return _meaning(ast.parse(text, mode="eval").body, names)
+    except (SyntaxError, ValueError, LookupError, TypeError, AttributeError):
         return text
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    if not all(name in names or hasattr(builtins, name) for name in used):
-        return text
-    return eval(compile(tree, "<%%imagine>", "eval"), names)
+
+
+def _meaning(node: ast.expr, names: dict[str, Any]) -> Any:
+    """The value of a harmless expression. Raises LookupError for any other."""
+    if isinstance(node, ast.Name):
+        return names[node.id]
+    if isinstance(node, ast.Attribute) and not node.attr.startswith("_"):
+        return getattr(_meaning(node.value, names), node.attr)
+    if isinstance(node, ast.Subscript):
+        return _meaning(node.value, names)[_meaning(node.slice, names)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        return range(*(_meaning(each, names) for each in node.args))
+    if isinstance(node, ast.List | ast.Tuple):
+        kind = list if isinstance(node, ast.List) else tuple
+        return kind(_meaning(each, names) for each in node.elts)
+    if isinstance(node, ast.Dict) and all(node.keys):
+        return {
+            _meaning(key, names): _meaning(value, names)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
+    if isinstance(node, ast.Constant | ast.UnaryOp):
+        return ast.literal_eval(node)
+    raise LookupError(ast.dump(node))

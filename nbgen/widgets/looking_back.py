@@ -78,7 +78,9 @@ class HistoryTab:
 
     def _fill_collections(self) -> None:
         names, chosen = default_store().collections(), self._collection.value
-        self._filling = True  # new options choose the first of them for a moment, which is no wish of anybody's
+        self._filling = (
+            True  # new options choose the first of them for a moment, which is no wish of anybody's
+        )
         self._collection.options = [("all", ""), *((f"{name} ({names[name]})", name) for name in names)]
         self._collection.value = chosen if chosen in names else ""
         self._filling = False

@@ -127,7 +127,7 @@ def test_turbo_has_the_defaults_of_turbo(by: str) -> None:
 @pytest.mark.parametrize(
     ("name", "guidance"),
     [
-        ("/home/turbo/models/sdxl-base", 5.0),
+        ("/data/turbo/models/sdxl-base", 5.0),
         ("somebody/hyperrealistic-turbojet-xl", 5.0),
         ("ByteDance/SDXL_Lightning_4step", 1.0),
         ("DreamShaperXL-turbo-v2", 1.0),

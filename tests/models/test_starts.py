@@ -124,7 +124,9 @@ def test_flow_matching_models_start_as_in_their_stock_pipelines(make, strength: 
     more = {"mask_image": WHITE} if masked else {}
     more["max_sequence_length"] = 24
     if make is tiny_sd3 and masked:
-        pipe.transformer.register_to_config(in_channels=16)  # all that this pipeline takes; it is only asked for
+        pipe.transformer.register_to_config(
+            in_channels=16
+        )  # all that this pipeline takes; it is only asked for
     with with_scheduler(pipe, flow_scheduler(model._pipe, "euler", None)), torch.no_grad():
         wanted = pipe(
             "a cat", image=IMAGE, strength=strength, num_inference_steps=5, guidance_scale=scale, height=32, width=32,
