@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import nbgen
-from nbgen.testing import tiny_flux_pipeline, tiny_sd_pipeline, tiny_sdxl_pipeline
+from nbgen.testing import tiny_flux_pipeline, tiny_lora, tiny_sd_pipeline, tiny_sdxl_pipeline
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -46,6 +46,18 @@ def test_flux_grid(tmp_path: Path) -> None:
     assert len(pictures) == 16
     assert {picture.cost.calls for picture in pictures} == {4}
     assert len(list((tmp_path / "sheet").glob("*.png"))) == 17
+
+
+def test_lora_strength_sweep(tmp_path: Path) -> None:
+    pipe = tiny_sd_pipeline()
+    lora = tiny_lora(pipe, tmp_path / "ink.safetensors")
+    grid = script("lora_strength_sweep").draw(
+        nbgen.load(pipe), lora, tmp_path / "grid", size=(32, 32), steps=2
+    )
+    assert len(grid) == 3 * 6
+    assert {dict(each.recipe.adapters).get("ink", ("", 0))[1] for each in grid} == {0, 0.2, 0.4, 0.6, 0.8, 1}
+    assert "ink=0.2" in grid.report() and str(tmp_path) not in grid.report()
+    assert {path.name for path in (tmp_path / "grid").iterdir()} >= {"grid.png", "grid.html"}
 
 
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import OutOfMemoryError, RecipeError
-from ..recipe import Recipe
+from ..recipe import Options, Recipe
 from .asks import Ask, Drivable, Step, Trajectory
 from .forwards import Forwards
 from .knee import Knee
@@ -91,12 +91,24 @@ class Engine:
     def __post_init__(self) -> None:
         self.stats = RunStats()
         self._forwards = Forwards(self.model, self.stats)
-        self._waiting: deque[int] = deque(range(len(self.recipes)))
+        self._waiting: deque[int] = deque(self._order())
         self._running: list[_Running] = []
         self._alone: set[int] = set()
         self._tries: dict[int, int] = {}
         self._calls_total = sum(self.model.calls(recipe) for recipe in self.recipes)
         self._calls_done = 0
+
+    def _order(self) -> list[int]:
+        """Reading order, but pictures with the same adapters after one another: changing weights is dear."""
+        first: dict[Options, int] = {}
+        for index, recipe in enumerate(self.recipes):
+            first.setdefault(recipe.adapters, index)
+        return sorted(range(len(self.recipes)), key=lambda index: first[self.recipes[index].adapters])
+
+    def _adapters(self, taken: list[int]) -> set[Options]:
+        """The adapters of what runs and of what is taken; one set of them at a time."""
+        at_work = [index for running in self._running for index in running.indices]
+        return {self.recipes[index].adapters for index in (*at_work, *taken)}
 
     def run(self) -> Iterator[Finished | Failed]:
         """Pictures and failures as they come; ends early where the observer says stop."""
@@ -129,9 +141,12 @@ class Engine:
         taken: list[int] = []
         asked = sum(len(running.ask.latents) for running in self._running)
         while self._waiting and not (self.exact and (self._running or taken)):
-            rows = self.model.asks(self.recipes[self._waiting[0]])
+            recipe = self.recipes[self._waiting[0]]
+            rows = self.model.asks(recipe)
             if asked + rows > limit and (self._running or taken):
                 break
+            if self._adapters(taken) - {recipe.adapters}:
+                break  # those with other adapters are drained first
             asked += rows
             taken.append(self._waiting.popleft())
         together: dict[object, list[int]] = {}

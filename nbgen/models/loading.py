@@ -203,7 +203,9 @@ def _model(
     ref = ModelRef(source.name, attached.fingerprint(source.fingerprint()), placing.dtype)
     if attached:
         _check_takes(family_of(source.index.pipeline), source.index.pipeline, attached)
-    home = Residence(lambda: _read(source, placing, given["variant"], given["speed"], attached), placing.device)
+    home = Residence(
+        lambda: _read(source, placing, given["variant"], given["speed"], attached), placing.device
+    )
     listed = source.index.folder / "vocabulary.json"
     family = family_of(source.index.pipeline)
     if family is None:

@@ -12,6 +12,7 @@ from ..engine.asks import Conditioning
 from ..errors import ModelError
 from ..recipe import Recipe
 from ..sampling import BY_NAME
+from .adapted import adapters_of
 from .assembled import sampling_of
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .backwards import checked_inversion
@@ -99,12 +100,21 @@ class StableDiffusion(SteeredModel):
     ) -> Tensor:
         latents, words = latents.to(self._dtype), self.rows_of(conditionings, "words")
         added, nets = self.added(conditionings), self.used_nets(group)
-        beside = {"timestep_cond": self.rows_of(conditionings, "timestep_cond")} if self._takes_guidance else {}
+        beside = (
+            {"timestep_cond": self.rows_of(conditionings, "timestep_cond")} if self._takes_guidance else {}
+        )
         reading = reading_each_part(self.denoiser, conditionings, self._dtype)
-        with reading, going_round(self.denoiser, *nets.values(), on=is_seamless(group)):
+        round_about = going_round(self.denoiser, *nets.values(), on=is_seamless(group))
+        with reading, round_about, self.adapted(adapters_of(group)):
             controlled = residuals(nets, latents, timesteps, words, conditionings, added)
             return self.denoiser(
-                latents, timesteps, encoder_hidden_states=words, return_dict=False, **added, **beside, **controlled
+                latents,
+                timesteps,
+                encoder_hidden_states=words,
+                return_dict=False,
+                **added,
+                **beside,
+                **controlled,
             )[0]
 
     def added(self, conditionings: Sequence[Conditioning]) -> dict[str, Any]:

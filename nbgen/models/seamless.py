@@ -12,12 +12,16 @@ from ..recipe import Options
 
 
 class Group(NamedTuple):
-    """Rows that may share a forward: of one shape, all seamless or none, with the same ControlNets and adapters."""
+    """Rows that may share a forward: of one shape, all seamless or none, with the same ControlNets and adapters.
+
+    chunks: how many times the encoder's length their words have, where they have weights
+    """
 
     shape: tuple[int, ...]
     seamless: bool
     control: tuple[str, ...] = ()
     adapters: Options = ()
+    chunks: int = 1
 
 
 def is_seamless(group: Hashable) -> bool:

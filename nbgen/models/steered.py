@@ -11,13 +11,13 @@ from ..errors import RecipeError
 from ..inputs import control_blobs, fitting_size, size_of
 from ..recipe import Recipe
 from . import controlnets
-from .assembled import AssembledModel
+from .adapted import AdaptedModel
 from .seamless import Group
 from .words import Encodings
 
 
-class SteeredModel(AssembledModel):
-    """An assembled model whose UNet takes control pictures, where it was given ControlNets."""
+class SteeredModel(AdaptedModel):
+    """A model with a UNet that takes control pictures, where it was given ControlNets."""
 
     weighed_parts = ("unet", "text_encoder", "vae", "controlnet", "controls")
 

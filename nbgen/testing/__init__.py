@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .flows import tiny_flux, tiny_flux_pipeline, tiny_sd3, tiny_sd3_pipeline
 from .gans import TinyGenerator, tiny_gan
+from .loras import tiny_lora
 from .unets import tiny_controlnet, tiny_sd, tiny_sd_pipeline, tiny_sdxl, tiny_sdxl_pipeline
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "tiny_flux",
     "tiny_flux_pipeline",
     "tiny_gan",
+    "tiny_lora",
     "tiny_sd",
     "tiny_sd3",
     "tiny_sd3_pipeline",

@@ -91,6 +91,12 @@ def tiny_controlnet(pipe: Any, seed: int = 0) -> Any:
     with seeded(seed):
         # One place of a latent stands for four pixels on a side, so the picture is halved twice.
         net = ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(4, 8, 16))
-        for layer in [*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out]:
-            torch.nn.init.normal_(layer.weight, std=0.2)  # they begin at zero, where nothing would be controlled
+        for layer in [
+            *net.controlnet_down_blocks,
+            net.controlnet_mid_block,
+            net.controlnet_cond_embedding.conv_out,
+        ]:
+            torch.nn.init.normal_(
+                layer.weight, std=0.2
+            )  # they begin at zero, where nothing would be controlled
     return net.eval()

@@ -81,6 +81,7 @@ def _diffusers(recipe: Recipe) -> str:
         _call(f"pipe = {pictures.pipeline}.from_pretrained", ["folder", *_dtype(recipe)]),
         _call(f"pipe.scheduler = {scheduler.__name__}.from_config", ["pipe.scheduler.config", *scheduling]),
         *dialect.afterwards(recipe, changes),
+        *_adapters(recipe),
         *words,
         *noise,
         *pictures.before,
@@ -108,9 +109,16 @@ def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
     if recipe.control:
-        raise RecipeError("diffusers code is not written for recipes with control pictures: this one is nbgen's alone.")
+        raise RecipeError(
+            "diffusers code is not written for recipes with control pictures: this one is nbgen's alone."
+        )
     if recipe.inverted:
         raise RecipeError("diffusers' pipelines run no picture backwards: this recipe is nbgen's alone.")
+    if recipe.words == "weighted":
+        raise RecipeError(
+            "diffusers' pipelines read brackets and numbers as words: this recipe is nbgen's alone. "
+            'recipe.replace(words="plain") is the prompt read as it stands.'
+        )
     if recipe.mixing is not None:
         raise RecipeError(
             "diffusers' pipelines mix no attention outputs: this recipe is nbgen's alone. "
@@ -140,6 +148,18 @@ def _folder(recipe: Recipe) -> list[str]:
         ]
     name = recipe.model.name if recipe.model is not None else "the model"
     return [f"folder = ...  # where {name!r} lies, or its name on the hub"]
+
+
+def _adapters(recipe: Recipe) -> list[str]:
+    """diffusers' own way with LoRAs, which needs peft."""
+    if not recipe.adapters:
+        return []
+    lines = [
+        f"pipe.load_lora_weights(..., adapter_name={name!r})  # the file with SHA-256 {digest[:12]}…"
+        for name, (digest, _) in recipe.adapters
+    ]
+    names, weights = [name for name, _ in recipe.adapters], [weight for _, (_, weight) in recipe.adapters]
+    return [*lines, _call("pipe.set_adapters", [repr(names), f"adapter_weights={weights!r}"])]
 
 
 def _dtype(recipe: Recipe) -> list[str]:

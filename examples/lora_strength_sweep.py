@@ -1,0 +1,58 @@
+"""How strong should a LoRA be? Its weights against seeds, each cell labelled, as one figure.
+
+    python examples/lora_strength_sweep.py ink.safetensors --prompt "a lighthouse, ink drawing"
+
+The LoRA is a .safetensors file for the model, which is Stable Diffusion 1.5 here
+(https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5, CreativeML OpenRAIL-M); its first run fetches
+2.1 GB of weights, which the hub's cache keeps. With --model sdxl it has to be a LoRA for SDXL.
+
+Memory: 1.1 billion weights in half precision are 2 GiB. Beside them lie those that the LoRA changes, merged: 0.5 GiB at
+most for each 0.25 billion changed weights, and a batch wants about 3 GiB more; nbgen reads how much is free and puts
+fewer rows into a forward where less is left. On a CPU, in float32, it is twice as much, and minutes a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import nbgen
+
+PROMPT = "a lighthouse on a cliff, evening light"
+
+
+def draw(
+    model: Any,
+    lora: Path,
+    folder: Path,
+    prompt: str = PROMPT,
+    size: tuple[int, int] | None = None,
+    **fields: Any,
+) -> nbgen.Grid:
+    """Weights × seeds, without the LoRA first; the figure, an offline page and every picture go to the folder."""
+    # Each weight is drained before the next begins, so the weights of the model change five times, not at each step.
+    weights = [{lora: weight} for weight in nbgen.spread(0.0, 1.0, n=6)]
+    grid = nbgen.compare(prompt, seed=range(3), adapters=weights, size=size, model=model, **fields)
+    folder.mkdir(parents=True, exist_ok=True)
+    grid.save(folder / "grid.png")
+    grid.save_html(folder / "grid.html")
+    return grid
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Weights of a LoRA × seeds, as one grid.")
+    parser.add_argument("lora", type=Path, help="a .safetensors file")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("lora"), help="where to")
+    parser.add_argument("--prompt", default=PROMPT)
+    parser.add_argument("--model", default="sd15", help="a name of nbgen.list_models(), a folder or a file")
+    parser.add_argument("--device", help="cuda, cpu …; the best there is when left out")
+    arguments = parser.parse_args()
+    model = nbgen.load(arguments.model, device=arguments.device)
+    grid = draw(model, arguments.lora, arguments.folder, arguments.prompt)
+    print(f"{len(grid)} pictures in {arguments.folder}: grid.png, and grid.html to look around in")
+    nbgen.unload(model)
+
+
+if __name__ == "__main__":
+    main()
