@@ -86,7 +86,7 @@ class Attached:
 
 def _given(called: str, value: Any, kind: str) -> Given:
     if type(value).__name__ == kind:
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, torch.nn.Module) or not isinstance(value, (str, os.PathLike)):
         name = type(value).__name__ if isinstance(value, torch.nn.Module) else brief(value)
         raise ModelError(f"{called} takes a folder in diffusers' layout or a {kind} object, not {name}.")
@@ -111,7 +111,7 @@ def _given(called: str, value: Any, kind: str) -> Given:
 def _fingerprint(given: Given) -> str:
     if isinstance(given, Path):
         return of_folder(given)
-    config = {key: value for key, value in dict(given.config).items() if not key.startswith("_")}  # type: ignore[arg-type, call-overload]
+    config = {key: value for key, value in dict(given.config).items() if not key.startswith("_")}  # type: ignore[arg-type]
     return of_tensors(given.state_dict().items(), config)
 
 
@@ -121,7 +121,7 @@ def _read(given: Given, device: torch.device, dtype: torch.dtype) -> torch.nn.Mo
         import diffusers
 
         name = json.loads((given / "config.json").read_text(encoding="utf-8"))["_class_name"]
-        return read_part(given, getattr(diffusers, name), device, dtype)  # type: ignore[no-any-return]
+        return read_part(given, getattr(diffusers, name), device, dtype)
     there = torch.device("meta") if is_weightless() else device
     # Past diffusers' own `to`, which warns of what is no loss here.
     return torch.nn.Module.to(copy.deepcopy(given), there, dtype).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -94,9 +95,8 @@ def tensors_of(recipe: Recipe, kept: Encodings) -> dict[str, Tensor]:
     assert recipe.size is not None
     found = {}
     for name, (digest, weight) in recipe.control:
-        found[_picture(name)] = kept.get(
-            ("control", digest, recipe.size), lambda digest=digest: {"picture": _pixels(digest, recipe)}
-        )["picture"]  # fmt: skip
+        read = partial(_pixels, digest, recipe.size)
+        found[_picture(name)] = kept.get((digest, recipe.size), read)["picture"]
         found[_weight(name)] = torch.tensor(float(weight))
     return found
 
@@ -133,7 +133,7 @@ def residuals(
 def _stacked(pictures: Sequence[Tensor], like: Tensor) -> Tensor:
     """(rows, 3, height, width) where `like` is; each picture goes there once, however many rows look at it."""
     places: dict[int, int] = {}
-    distinct = []
+    distinct: list[Tensor] = []
     for picture in pictures:
         if id(picture) not in places:
             places[id(picture)] = len(distinct)
@@ -142,9 +142,9 @@ def _stacked(pictures: Sequence[Tensor], like: Tensor) -> Tensor:
     return there[[places[id(picture)] for picture in pictures]]
 
 
-def _pixels(digest: str, recipe: Recipe) -> Tensor:
-    assert recipe.size is not None
-    return torch.from_numpy(pixels_of(digest, recipe.size).copy()).permute(2, 0, 1).float() / 255
+def _pixels(digest: str, size: tuple[int, int]) -> dict[str, Tensor]:
+    pixels = torch.from_numpy(pixels_of(digest, size).copy())
+    return {"picture": pixels.permute(2, 0, 1).float() / 255}
 
 
 def _picture(name: str) -> str:

@@ -241,8 +241,8 @@ def _read(
             held = assemble(held, index)
     vars(held).update(attached.parts(held, where, kind))
     modules = {name: part for name, part in vars(held).items() if isinstance(part, torch.nn.Module)}
-    for name, net in dict(modules.pop("controls", {})).items():
-        modules[f"controls.{name}"] = net  # what is called, and so takes its turn, are the nets
+    if "controls" in modules:  # what is called, and so takes its turn, are the nets
+        modules |= {f"controls.{name}": net for name, net in modules.pop("controls").named_children()}
     denoiser = modules.get("unet") or modules.get("transformer")
     if "unet" in modules:
         _channels_last(held)

@@ -109,8 +109,8 @@ def _modules(held: nn.Module) -> dict[str, nn.Module]:
         found[name] = getattr(module, "base_layer", module)
     # CLIP's text model is flat in newer versions of transformers, and is not in most LoRAs.
     for name, module in list(found.items()):
-        found.setdefault(f"text_model.{name}", module)  # type: ignore[arg-type]
-    return found  # type: ignore[return-value]
+        found.setdefault(f"text_model.{name}", module)
+    return found
 
 
 def _check_kind(path: Path, tensors: Mapping[str, Tensor]) -> None:
