@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..recipe import Mix, ModelRef, Recipe
 from ..sampling import BY_NAME
 from .agreement import cosines
 from .attention_mixing import in_attention
+from .emphasis import unweighted
 from .fingerprint import of_tensors
 from .pictured import PicturedModel
 from .reading import Reader, texts, unread
@@ -70,6 +71,10 @@ class AssembledModel(PicturedModel):
     def encode(self, prompt: str | None) -> dict[str, Tensor]:
         """What the denoiser is given of a prompt, by name, without a batch dimension; None: no negative prompt."""
         raise NotImplementedError
+
+    def reads(self, recipe: Recipe) -> tuple[Callable[[str | None], dict[str, Tensor]], Hashable]:
+        """What encodes this recipe's words, and a name for that way of reading: None for `encode`."""
+        return self.encode, None
 
     def inputs(self, recipe: Recipe) -> tuple[Hashable, dict[str, Tensor]]:
         """What a row is given beside words, under a name that equal inputs share."""
@@ -130,11 +135,13 @@ class AssembledModel(PicturedModel):
 
     def notes(self, recipe: Recipe) -> tuple[str, ...]:
         """Unknown words, and words past the encoders' limit, which they drop with only a log line."""
-        found = []
+        found, weighted = [], recipe.words == "weighted"
         for prompt in texts(recipe.prompt):
-            found += [self.vocabulary.note(prompt) if self.vocabulary else None]
-            found += [unread(prompt, self.readers())]
-        found += [unread(prompt, self.readers(), "negative prompt") for prompt in texts(recipe.negative)]
+            said = unweighted(prompt) if weighted else prompt
+            found += [self.vocabulary.note(said) if self.vocabulary else None]
+        if not weighted:  # those are read in as many chunks as they take
+            found += [unread(prompt, self.readers()) for prompt in texts(recipe.prompt)]
+            found += [unread(prompt, self.readers(), "negative prompt") for prompt in texts(recipe.negative)]
         return (*(note for note in found if note), *super().notes(recipe))
 
     def reading(self, prompt: str) -> str:
@@ -158,18 +165,19 @@ class AssembledModel(PicturedModel):
 
     def condition(self, recipe: Recipe) -> tuple[Conditioning, Conditioning]:
         name, tensors = self.inputs(recipe)
-        positive = conditioning(recipe.prompt or "", self.encode, self._encodings)
-        negative = (
-            conditioning(self.unwanted(recipe), self.encode, self._encodings)
-            if is_guided(recipe)
-            else positive
-        )
+        encode, way = self.reads(recipe)
+
+        def read(prompt: str | Mix | None) -> Conditioning:
+            return conditioning(prompt, encode, self._encodings, way)
+
+        positive = read(recipe.prompt or "")
+        negative = read(self.unwanted(recipe)) if is_guided(recipe) else positive
         found = _with(positive, name, tensors), _with(negative, name, tensors)
         if recipe.mixing is None:
             return found
 
         def encoded(prompt: str) -> dict[str, Tensor]:
-            return conditioning(prompt, self.encode, self._encodings).tensors
+            return read(prompt).tensors
 
         return (
             in_attention(found[0], recipe.prompt, encoded),

@@ -38,13 +38,14 @@ class Reader:
     def hidden(self, text: str) -> Tensor:
         """(tokens, width): the encoder's last hidden states, padded to the full length."""
         read = self._tokens(text)
-        mask = (
-            read.attention_mask.to(self.encoder.device)
-            if getattr(self.encoder.config, "use_attention_mask", False)
-            else None
-        )
+        return self.hidden_of(read.input_ids, read.attention_mask)[0]
+
+    def hidden_of(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """(n, tokens, width): as `hidden`, of token ids (n, tokens); mask: 1 where there is no padding."""
+        masked = getattr(self.encoder.config, "use_attention_mask", False)
+        where = self.encoder.device
         with torch.no_grad():
-            return self.encoder(read.input_ids.to(self.encoder.device), attention_mask=mask)[0][0]
+            return self.encoder(ids.to(where), attention_mask=mask.to(where) if masked else None)[0]
 
     def pooled(self, text: str) -> Tensor:
         """(width,): the hidden state at the end mark, which stands for the whole text."""
@@ -56,25 +57,31 @@ class Reader:
 
         That first output is the projected whole text, (width,), where the encoder has a projection.
         """
+        states, first = self.penultimate_of(self._tokens(text).input_ids)
+        return states[0], first[0]
+
+    def penultimate_of(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """As `penultimate`, of token ids (n, tokens), with a batch dimension."""
         with torch.no_grad():
-            read = self.encoder(
-                self._tokens(text).input_ids.to(self.encoder.device), output_hidden_states=True
-            )
-        return read.hidden_states[-2][0], read[0][0]
+            read = self.encoder(ids.to(self.encoder.device), output_hidden_states=True)
+        return read.hidden_states[-2], read[0]
 
     def cut(self, text: str) -> str:
         """The end of the text that this encoder never sees; empty where it sees all."""
-        tokens, kept = self._all_tokens(text), self._room()
+        tokens, kept = self.tokens(text), self.room
         return self.tokenizer.decode(tokens[kept:]).strip() if len(tokens) > kept else ""
 
     def count(self, text: str) -> tuple[int, int]:
         """How many tokens the text has, and how many of them are read."""
-        return len(self._all_tokens(text)), self._room()
+        return len(self.tokens(text)), self.room
 
-    def _room(self) -> int:
+    @property
+    def room(self) -> int:
+        """How many tokens are read, without the marks of start and end."""
         return int(self.length - self.tokenizer.num_special_tokens_to_add())
 
-    def _all_tokens(self, text: str) -> list[int]:
+    def tokens(self, text: str) -> list[int]:
+        """All tokens of the text, without marks; also those that are not read."""
         with warnings.catch_warnings(), _one_at_a_time:
             warnings.simplefilter("ignore")
             read = self.tokenizer(utf8(text), add_special_tokens=False, truncation=False, verbose=False)

@@ -19,10 +19,10 @@ from .backwards import checked_inversion
 from .controlnets import residuals
 from .reading import Reader
 from .seamless import going_round, is_seamless
-from .steered import SteeredModel
+from .weighting import WeightedModel
 
 
-class StableDiffusion(SteeredModel):
+class StableDiffusion(WeightedModel):
     """A model in the layout of diffusers' StableDiffusionPipeline, driven row by row.
 
     pipe: a pipeline, or `Parts`; it is read and never changed
@@ -31,7 +31,7 @@ class StableDiffusion(SteeredModel):
 
     family = "sd"
     usual_guidance = 7.5
-    fields = SteeredModel.fields | {"tile"}
+    fields = WeightedModel.fields | {"tile"}
 
     def examine(self) -> None:
         super().examine()

@@ -19,6 +19,7 @@ class StableDiffusionXL(StableDiffusion):
 
     family = "sdxl"
     usual_guidance = 5.0
+    reads_before_last = True
     weighed_parts = ("unet", "text_encoder", "text_encoder_2", "vae", "controlnet", "controls")
 
     def own_defaults(self) -> dict[str, Any]:

@@ -40,14 +40,21 @@ class Encodings:
 
 
 def conditioning(
-    prompt: str | Mix | None, encode: Callable[[str | None], dict[str, Tensor]], kept: Encodings
+    prompt: str | Mix | None,
+    encode: Callable[[str | None], dict[str, Tensor]],
+    kept: Encodings,
+    way: Hashable = None,
 ) -> Conditioning:
-    """What a prompt, or a mixture of prompts, conditions on; a mixture is Σ wᵢ·eᵢ of its parts' encodings."""
+    """What a prompt, or a mixture of prompts, conditions on; a mixture is Σ wᵢ·eᵢ of its parts' encodings.
+
+    way: names how `encode` reads, where a model reads in several ways
+    """
+    name = prompt if way is None else (way, prompt)
     if not isinstance(prompt, Mix):
-        return Conditioning(prompt, kept.get(prompt, lambda: encode(prompt)))
-    parts = [(weight, conditioning(str(value), encode, kept).tensors) for weight, value in prompt.parts]
+        return Conditioning(name, kept.get(name, lambda: encode(prompt)))
+    parts = [(weight, conditioning(str(value), encode, kept, way).tensors) for weight, value in prompt.parts]
     mixed = {key: sum(weight * tensors[key] for weight, tensors in parts) for key in parts[0][1]}
-    return Conditioning(prompt, mixed)  # type: ignore[arg-type]
+    return Conditioning(name, mixed)  # type: ignore[arg-type]
 
 
 def _size(tensors: dict[str, Tensor]) -> int:
