@@ -6,9 +6,10 @@ The LoRA is a .safetensors file for the model, which is Stable Diffusion 1.5 her
 (https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5, CreativeML OpenRAIL-M); its first run fetches
 2.1 GB of weights, which the hub's cache keeps. With --model sdxl it has to be a LoRA for SDXL.
 
-Memory: 1.1 billion weights in half precision are 2 GiB. Beside them lie those that the LoRA changes, merged: 0.5 GiB at
-most for each 0.25 billion changed weights, and a batch wants about 3 GiB more; nbgen reads how much is free and puts
-fewer rows into a forward where less is left. On a CPU, in float32, it is twice as much, and minutes a picture.
+Memory: 1.07 billion weights in half precision are 2 GiB. The weights that the LoRA changes lie beside them once more,
+merged: about 0.2 GiB where it changes the attention of the UNet, 0.5 GiB with all of its blocks of attention (SDXL: 6.5
+GiB, and 1.8 or 4.1 GiB more). All eighteen pictures share their forwards by weight; nbgen reads how much memory is free
+and puts fewer rows into one where less is left. On a CPU, in float32, it is all twice as much, and minutes a picture.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def draw(
     **fields: Any,
 ) -> nbgen.Grid:
     """Weights × seeds, without the LoRA first; the figure, an offline page and every picture go to the folder."""
-    # Each weight is drained before the next begins, so the weights of the model change five times, not at each step.
+    # All pictures of one weight are finished before the next begins: the model's weights change five times in all.
     weights = [{lora: weight} for weight in nbgen.spread(0.0, 1.0, n=6)]
     grid = nbgen.compare(prompt, seed=range(3), adapters=weights, size=size, model=model, **fields)
     folder.mkdir(parents=True, exist_ok=True)
