@@ -20,6 +20,7 @@ _HOMES = {
     "Pictures": "picture",
     "Recipe": "recipe",
     "Walk": "verbs.walk",
+    "add_style": "styling",
     "axis": "axes",
     "blind": "verbs.judging",
     "blend": "verbs.editing",
@@ -35,6 +36,7 @@ _HOMES = {
     "interpolate_grid": "verbs.interpolating",
     "list_models": "models.catalogue",
     "list_samplers": "models.catalogue",
+    "list_styles": "styling",
     "load": "models.loading",
     "mask": "widgets.painting",
     "outpaint": "verbs.editing",
@@ -61,6 +63,7 @@ __all__ = [
     "Recipe",
     "Walk",
     "__version__",
+    "add_style",
     "axis",
     "blend",
     "blind",
@@ -78,6 +81,7 @@ __all__ = [
     "last",
     "list_models",
     "list_samplers",
+    "list_styles",
     "load",
     "mask",
     "outpaint",
@@ -102,6 +106,7 @@ if TYPE_CHECKING:
     from .picture import Cost, Picture, Pictures, read
     from .recipe import Mix, ModelRef, Recipe
     from .session import defaults
+    from .styling import add_style, list_styles
     from .verbs.comparing import compare, plan
     from .verbs.converging import convergence
     from .verbs.editing import blend, outpaint, upscale

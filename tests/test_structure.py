@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for line in """
     errors machine files quantities unshown saying show values mix model_ref recipe names axes layout arranging
     combining captions png pixels cost marks parameters metadata picture index pruning shelf writer blobs storage inputs
-    samplers sampling session
+    samplers sampling session styling
     engine
     models
     jobs

@@ -20,6 +20,7 @@ from .agreement import cosines
 from .attention_mixing import in_attention
 from .emphasis import unweighted
 from .fingerprint import of_tensors
+from .glimpses import TinyPreview
 from .pictured import PicturedModel
 from .reading import Reader, texts, unread
 from .vocabulary import Vocabulary
@@ -39,6 +40,7 @@ class AssembledModel(PicturedModel):
     """
 
     denoiser_part = "unet"
+    _preview: TinyPreview | None = None
     weighed_parts: tuple[str, ...] = ("unet", "text_encoder", "vae")
     """The parts that hold weights; those a pipeline lacks are passed over."""
 
@@ -106,6 +108,19 @@ class AssembledModel(PicturedModel):
     @property
     def autoencoder(self) -> Any:
         return self._pipe.vae
+
+    @property
+    def preview(self) -> TinyPreview | None:
+        """What shows pictures while they are made, where a tiny autoencoder was given; None: colours fitted on the fly.
+
+        Set it to a folder with an AutoencoderTiny (TAESD and its siblings), to such an object, or to None.
+        """
+        return self._preview
+
+    @preview.setter
+    def preview(self, given: Any) -> None:
+        channels = int(self._pipe.vae.config.latent_channels)
+        self._preview = None if given is None else TinyPreview(given, channels, self.device)
 
     def agreement(self, pixels: Sequence[np.ndarray], prompts: Sequence[str]) -> Sequence[float] | None:
         clip = getattr(self._pipe, "clip_model", None)
@@ -195,7 +210,9 @@ class AssembledModel(PicturedModel):
     def settings(self) -> dict[str, str]:
         """What changes pictures and is no tensor."""
         config = self._pipe.scheduler.config
-        return {key: str(value) for key, value in config.items() if not key.startswith("_")}
+        found = {key: str(value) for key, value in config.items() if not key.startswith("_")}
+        words = getattr(self._pipe, "embedded_words", ())
+        return {**found, "embedded_words": str(words)} if words else found
 
     def _checksum(self) -> ModelRef:
         dtype = str(self._dtype).removeprefix("torch.")

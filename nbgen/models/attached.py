@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from ..errors import MissingFileError, ModelError, brief
-from .fingerprint import of_folder, of_tensors
+from .fingerprint import of_file, of_folder, of_tensors
 from .parts import read_part
 from .residence import is_weightless
+from .textual import embedded, files_of
 
 _VAE, _NET = "AutoencoderKL", "ControlNetModel"
 Given = Path | torch.nn.Module
@@ -42,10 +43,11 @@ class Attached:
 
     control: tuple[tuple[str, Given], ...] = ()
     vae: Given | None = None
+    embeddings: tuple[tuple[str, Path], ...] = ()
 
     @classmethod
-    def of(cls, control: Any, vae: Any) -> Attached:
-        """What a person gave as control= and vae=. ModelError for what is neither a folder nor such a part."""
+    def of(cls, control: Any, vae: Any, embeddings: Any = None) -> Attached:
+        """What a person gave as control=, vae= and embeddings=. ModelError for what is no such part."""
         if control is None:
             named: Mapping[str, Any] = {}
         elif isinstance(control, Mapping):
@@ -59,10 +61,18 @@ class Attached:
             if not isinstance(name, str) or not name or "." in name:
                 raise ModelError(f"a ControlNet's name is a word without full stops, not {brief(name)}.")
         nets = tuple((name, _given(f"control[{name!r}]", each, _NET)) for name, each in sorted(named.items()))
-        return cls(nets, None if vae is None else _given("vae", vae, _VAE))
+        return cls(nets, None if vae is None else _given("vae", vae, _VAE), files_of(embeddings))
 
     def __bool__(self) -> bool:
-        return bool(self.control or self.vae)
+        return bool(self.control or self.vae or self.embeddings)
+
+    def check_takes(self, family: str | None, pipeline: str) -> None:
+        """ModelError unless a model of this family takes all of these; None is one that is not driven row by row."""
+        if family is not None and (family in ("sd", "sdxl") or not (self.control or self.embeddings)):
+            return
+        said = "control=" if self.control else "embeddings=" if self.embeddings else "vae="
+        able = "the families that are driven row by row" if said == "vae=" else "Stable Diffusion and SDXL"
+        raise ModelError(f"{said} is for {able}, and this is a {pipeline:.80}.")
 
     def fingerprint(self, own: str) -> str:
         """That of a model whose own fingerprint is `own`."""
@@ -70,6 +80,8 @@ class Attached:
             return own
         told = {name: _fingerprint(each) for name, each in self.control}
         said = {"own": own, "control": told, "vae": self.vae and _fingerprint(self.vae)}
+        if self.embeddings:
+            said["embeddings"] = {word: of_file(path) for word, path in self.embeddings}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     def parts(self, own: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
@@ -81,6 +93,8 @@ class Attached:
         if self.vae is not None:
             found["vae"] = _read(self.vae, device, dtype)
             _check_vae(own.vae, found["vae"])
+        if self.embeddings:
+            found |= embedded(own, self.embeddings)
         return found
 
 

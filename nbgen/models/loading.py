@@ -19,8 +19,9 @@ from ..saying import say
 from .attached import Attached, Beside
 from .base import Model, alive
 from .catalogue import EMBEDDED
-from .families import DRIVEN, Family, family_of
+from .families import DRIVEN, family_of
 from .gan import Generator
+from .glimpses import show_by
 from .parts import assemble, numbers_in, read_folder, weights_of
 from .pipeline import PipelineModel
 from .placing import DTYPES, SPEED, Placing, choose, compile_blocks, take_turns, tile_decoder
@@ -54,6 +55,8 @@ def load(
     config: str | os.PathLike[str] | None = None,
     control: Mapping[str, Any] | None = None,
     vae: Any = None,
+    embeddings: Mapping[str, Any] | None = None,
+    preview: Any = None,
     gan: torch.nn.Module | None = None,
     latent: int | None = None,
 ) -> Model:
@@ -72,6 +75,8 @@ def load(
     config: for a checkpoint, a folder in diffusers' layout or a name on the hub that has its settings
     control: ControlNets by name, {"canny": a folder in diffusers' layout or a ControlNetModel}; recipes say them as
         control={"canny": picture}. vae: another autoencoder, a folder or an AutoencoderKL
+    embeddings: words of textual inversion, {"<cat-toy>": a .safetensors file}; preview: a folder with a tiny
+        autoencoder (TAESD and its siblings), or an AutoencoderTiny, that shows pictures while they are made
     gan, latent: instead of a source, your own generator module and the length of its latent
 
     What was chosen, and why, is said. Only safetensors are read, and no code that comes with a model is run. Raises
@@ -87,16 +92,16 @@ def load(
     if gan is not None:
         return _generator(gan, latent, rows)
     if isinstance(source, Model):
-        return source.ready()
+        return _showing(source.ready(), preview)
     if isinstance(source, torch.nn.Module):
         raise ModelError("a bare module is loaded as nbgen.load(gan=module, latent=512).")
     given = {
         "memory": memory, "speed": speed, "revision": revision, "variant": variant, "token": token, "config": config,
     }  # fmt: skip
-    attached = Attached.of(control, vae)
+    attached = Attached.of(control, vae, embeddings)
     with _lock:
         if isinstance(source, (str, os.PathLike)):
-            return _from_place(source, device, dtype, rows, given, attached).ready()
+            return _showing(_from_place(source, device, dtype, rows, given, attached).ready(), preview)
         said = [
             name for name, value in {"device": device, "dtype": dtype, **given}.items() if value is not None
         ]
@@ -104,7 +109,7 @@ def load(
             raise ModelError(
                 f"{said[0]}= is not for a pipeline that you hand over, which nbgen leaves as it is: place it yourself."
             )
-        return _from_pipeline(source, rows, attached)
+        return _showing(_from_pipeline(source, rows, attached), preview)
 
 
 def find(ref: ModelRef) -> Model:
@@ -137,6 +142,12 @@ def forget(model: Model) -> None:
     with _lock:
         if model in _kept:
             _kept.remove(model)
+
+
+def _showing(model: Model, preview: Any) -> Model:
+    if preview is not None:
+        show_by(model, preview)
+    return model
 
 
 def _generator(module: torch.nn.Module, latent: int | None, rows: int | None) -> Model:
@@ -202,7 +213,8 @@ def _model(
 ) -> Model:
     ref = ModelRef(source.name, attached.fingerprint(source.fingerprint()), placing.dtype)
     if attached:
-        _check_takes(family_of(source.index.pipeline), source.index.pipeline, attached)
+        known = family_of(source.index.pipeline)
+        attached.check_takes(known and known.name, source.index.pipeline)
     home = Residence(
         lambda: _read(source, placing, given["variant"], given["speed"], attached), placing.device
     )
@@ -217,13 +229,6 @@ def _model(
         )  # fmt: skip
     model.live_in(home)
     return model
-
-
-def _check_takes(family: Family | None, pipeline: str, attached: Attached) -> None:
-    if family is None or (attached.control and family.name not in ("sd", "sdxl")):
-        said = "control=" if attached.control else "vae="
-        able = "Stable Diffusion and SDXL" if attached.control else "the families that are driven row by row"
-        raise ModelError(f"{said} is for {able}, and this is a {pipeline:.80}.")
 
 
 def _read(
@@ -271,7 +276,7 @@ def _from_pipeline(pipe: Any, rows: int | None, attached: Attached) -> Model:
         return known
     family = family_of(pipe)
     if attached:
-        _check_takes(family, type(pipe).__name__, attached)
+        attached.check_takes(family and family.name, type(pipe).__name__)
     if family is None and isinstance(pipe, DiffusionPipeline):
         model: Model = PipelineModel(pipe, rows=rows)
     else:

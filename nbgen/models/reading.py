@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .textual import expanded
+
 _one_at_a_time = threading.Lock()
 """Tokenizers hold state while they read, and a panel counts words while a model's own thread encodes."""
 
@@ -84,13 +86,16 @@ class Reader:
         """All tokens of the text, without marks; also those that are not read."""
         with warnings.catch_warnings(), _one_at_a_time:
             warnings.simplefilter("ignore")
-            read = self.tokenizer(utf8(text), add_special_tokens=False, truncation=False, verbose=False)
+            read = self.tokenizer(self._said(text), add_special_tokens=False, truncation=False, verbose=False)
         return list(read.input_ids)
+
+    def _said(self, text: str) -> str:
+        return expanded(utf8(text), self.tokenizer)
 
     def _tokens(self, text: str) -> Any:
         with _one_at_a_time:
             return self.tokenizer(
-                utf8(text), padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
+                self._said(text), padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
             )
 
 

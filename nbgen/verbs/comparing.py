@@ -19,6 +19,7 @@ from ..models.loading import find
 from ..models.residence import weightless
 from ..picture import Picture
 from ..recipe import FIELDS, Mix, ModelRef, Recipe
+from ..styling import styled
 from .auditing import audit
 from .existing import compare_existing
 from .grid import Grid
@@ -29,7 +30,7 @@ from .running import start_each
 from .waiting import deliver
 from .watching import say
 
-_ARGUMENTS = frozenset({"n", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"})
+_ARGUMENTS = frozenset({"n", "style", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"})
 _A_SAMPLERS_OWN = frozenset({"options", "schedule"})
 
 Start = Any
@@ -156,6 +157,7 @@ def _prepare(
 
     def resolve(**values: Any) -> Recipe:
         model = chosen.get(id(values.pop("model", None)), default)
+        values = styled(values, model.fields)
         if values.get("sampler") is not base.get("sampler") and values.get("sampler") != base.get("sampler"):
             # They belong to the sampler of the picture or the defaults that this starts from.
             values = {

@@ -14,6 +14,7 @@ from ..models.loading import find, load
 from ..names import check_fields
 from ..picture import Picture, Pictures
 from ..recipe import FIELDS, MAX_SEED, Mix, ModelRef, Recipe, canonical_seed
+from ..styling import styled
 from ..values import as_whole
 from .running import start
 from .waiting import deliver
@@ -52,6 +53,7 @@ def generate(
     seed: a whole number, or a list of them; left out, one is drawn and said
     model: a Model or a name; left out, the notebook's (see `nbgen.defaults`), which is "mini" at first
     fields: any other field of a recipe the model has: negative, sampler, schedule, steps, guidance, size, …
+    style: the name of a style of `nbgen.list_styles()`, which is put around the words
     wait: False returns the Job at once; fresh: True makes anew what is stored; store: False leaves no trace
     exact: one at a time, alone: the same bits every time, and slower
 
@@ -66,12 +68,13 @@ def generate(
         seed = defaults.pop("seed", None)
     defaults.pop("seed", None)
     seeds, drawn = _seeds(seed, n, len(prompts))
-    problems = check_fields(fields, chosen.fields | _ARGUMENTS)
+    problems = check_fields(fields, chosen.fields | _ARGUMENTS | {"style"})
     if problems:
         raise RecipeError(" ".join(problems))
     given = {**defaults, **{name: value for name, value in fields.items() if value is not None}}
     with chosen.settled():
-        recipes = [chosen.resolve(**{**given, **words}, seed=number) for words in prompts for number in seeds]
+        said = [styled({**given, **words}, chosen.fields) for words in prompts]
+        recipes = [chosen.resolve(**{**words, "seed": number}) for words in said for number in seeds]
     _say(recipes, chosen, drawn)
     job = start(
         chosen,
@@ -190,7 +193,7 @@ def _seeds(seed: Any, n: Any, prompts: int) -> tuple[list[int | Mix], bool]:
 
 def noted(recipe: Recipe) -> tuple[Any, ...]:
     """The part of a recipe that a model's notes are about."""
-    return recipe.prompt, recipe.image, recipe.size, recipe.strength, recipe.steps
+    return recipe.prompt, recipe.words, recipe.image, recipe.size, recipe.strength, recipe.steps
 
 
 def _say(recipes: Sequence[Recipe], model: Model, drawn: bool) -> None:

@@ -197,7 +197,9 @@ class _Making:
             for index in indices:
                 job.picture(index, known)
         decode = getattr(model, "decode", None)
-        watcher = _Placing(job, [places[recipe.key] for recipe in wanted], self.store, before, after, decode)
+        tiny = getattr(model, "preview", None)
+        chosen_places = [places[recipe.key] for recipe in wanted]
+        watcher = _Placing(job, chosen_places, self.store, before, after, decode, tiny)
         if wanted:
             for _ in model.run(wanted, watcher, exact=self.exact, tick_seconds=self.tick):
                 pass
@@ -214,6 +216,7 @@ class _Placing(Observer):
         before: int,
         after: int,
         decode: Callable[[Tensor], np.ndarray] | None,
+        tiny: Callable[[Tensor], np.ndarray | None] | None = None,
     ) -> None:
         self._job = job
         self._places = places
@@ -221,6 +224,7 @@ class _Placing(Observer):
         self._before, self._after = before, after
         self.wants_steps = job.wants_steps and decode is not None
         self._decode = decode
+        self._tiny = tiny
         self._colours: LinearPreview | None = None
         self._latest: dict[int, Tensor] = {}
 
@@ -228,15 +232,25 @@ class _Placing(Observer):
         self._job.tick(self._before + calls_done, self._before + calls_total + self._after)
 
     def step(self, event: Step) -> None:
-        """A glimpse of the picture: its x₀ estimate through a map that is fitted to this model as it runs."""
+        """A glimpse of the picture: its x₀ estimate through a map that is fitted to this model as it runs.
+
+        Where the model has been given a tiny autoencoder, that is used.
+        """
         if event.x0.ndim != 3 or self._decode is None:
+            return
+        if self._tiny is not None:
+            colours = self._tiny(event.x0)
+            if colours is not None:
+                self._show(event.index, colours)
             return
         if self._colours is None:
             self._colours = LinearPreview(len(event.x0))
             self._colours.add(event.x0, self._decode(event.x0[None])[0])
         self._latest[event.index] = event.x0
-        colours = self._colours(event.x0)
-        for place in self._places[event.index]:
+        self._show(event.index, self._colours(event.x0))
+
+    def _show(self, index: int, colours: np.ndarray) -> None:
+        for place in self._places[index]:
             self._job.glimpse(place, colours)
 
     def picture(self, index: int, picture: Picture) -> None:
