@@ -214,7 +214,7 @@ def _model(
     ref = ModelRef(source.name, attached.fingerprint(source.fingerprint()), placing.dtype)
     if attached:
         known = family_of(source.index.pipeline)
-        attached.check_takes(known and known.name, source.index.pipeline)
+        attached.check_takes(known.name if known else None, source.index.pipeline)
     home = Residence(
         lambda: _read(source, placing, given["variant"], given["speed"], attached), placing.device
     )
@@ -276,7 +276,7 @@ def _from_pipeline(pipe: Any, rows: int | None, attached: Attached) -> Model:
         return known
     family = family_of(pipe)
     if attached:
-        attached.check_takes(family and family.name, type(pipe).__name__)
+        attached.check_takes(family.name if family else None, type(pipe).__name__)
     if family is None and isinstance(pipe, DiffusionPipeline):
         model: Model = PipelineModel(pipe, rows=rows)
     else:

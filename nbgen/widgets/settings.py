@@ -13,6 +13,7 @@ from ..models.base import Model
 from ..picture import Picture, as_image
 from ..recipe import Recipe, canonical_seed
 from ..sampling import BY_NAME, SAMPLERS, find_sampler
+from ..styling import list_styles
 from ..values import as_whole
 from .parts import thumbnail
 
@@ -41,6 +42,8 @@ class Settings:
             "truncation": _slider(widgets.FloatSlider, "truncation", 0, 1.5, 0.05),
             "strength": _slider(widgets.FloatSlider, "strength", 0, 1, 0.05, value=0.6),
         }
+        styles = [("none", ""), *((style.name, style.name) for style in list_styles())]
+        self._style = widgets.Dropdown(description="style", options=styles)
         self._shape = widgets.Dropdown(description="size", options=[("square", None)])
         self._width = _number("width", 8, 4096)
         self._height = _number("height", 8, 4096)
@@ -71,6 +74,7 @@ class Settings:
         self._no_image.on_click(lambda _: self.start_from(None))
         for control in [
             *self._controls.values(),
+            self._style,
             self._shape,
             self._width,
             self._height,
@@ -90,7 +94,7 @@ class Settings:
         )
         self.box = widgets.VBox(
             [
-                self._controls["sampler"], self._controls["schedule"], self._controls["steps"],
+                self._style, self._controls["sampler"], self._controls["schedule"], self._controls["steps"],
                 self._controls["guidance"], self._controls["distilled_guidance"], self._controls["truncation"],
                 self._size_rows, self._seed_row, self._count, self._image_rows,
             ]
@@ -117,6 +121,7 @@ class Settings:
         self._sampled()
         if "schedule" in model.fields:
             self._controls["schedule"].value = defaults.get("schedule") or ""
+        _show(self._style, "prompt" in model.fields)
         size = defaults.get("size")
         _show(self._size_rows, "size" in model.fields and size is not None and "sampler" in model.fields)
         if size is not None:
@@ -131,6 +136,8 @@ class Settings:
             for name, control in self._controls.items()
             if name in self._model.fields and name != "strength" and control.value not in (None, "")
         }
+        if self._style.value and "prompt" in self._model.fields:
+            found["style"] = self._style.value
         if self._size_rows.layout.display != "none":
             found["size"] = self._width.value, self._height.value
         if self._image is not None and "image" in self._model.fields:
@@ -183,7 +190,8 @@ class Settings:
         self._seed.value = str(secrets.randbelow(2**32))
 
     def recall(self, recipe: Recipe) -> None:
-        """Every control as this recipe has it, its seed locked."""
+        """Every control as this recipe has it, its seed locked; its words hold their style already."""
+        self._style.value = ""
         self._put({name: getattr(recipe, name) for name in (*self._controls, "size", "seed")})
 
     def _put(self, values: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ..models.base import Model
 from ..names import check_fields
 from ..picture import Picture, Pictures
 from ..recipe import Recipe
+from ..styling import styled
 from ..verbs.making import as_model, generate
 from ..verbs.watching import listening
 from .actions import Actions
@@ -237,7 +238,7 @@ class Studio:
             fields["prompt"] = prompt
         if negative and "negative" in self._model.fields:
             fields["negative"] = negative
-        return fields
+        return styled(fields, self._model.fields)
 
     def seed(self) -> int:
         """The seed that stands in its field. Raises RecipeError."""

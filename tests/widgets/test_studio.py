@@ -303,3 +303,13 @@ def test_widgets_are_answered_where_the_page_sent_them():
         assert stage.comm._reply_subshell_for({}, "subshell 1") == "subshell 1"
     finally:
         del stage.comm.__class__._reply_subshell_for
+
+
+def test_a_style_is_put_around_the_words() -> None:
+    panel = nbgen.studio("mini")
+    panel.set(prompt="a cat face", seed=1)
+    panel._settings._style.value = "ink"
+    recipe = panel.recipe
+    assert "a cat face" in recipe.prompt and recipe.prompt != "a cat face" and recipe.negative
+    panel._settings.recall(recipe)
+    assert "style" not in panel._settings.values()
