@@ -95,7 +95,11 @@ class Reader:
     def _tokens(self, text: str) -> Any:
         with _one_at_a_time:
             return self.tokenizer(
-                self._said(text), padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
+                self._said(text),
+                padding="max_length",
+                max_length=self.length,
+                truncation=True,
+                return_tensors="pt",
             )
 
 

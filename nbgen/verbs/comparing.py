@@ -30,7 +30,9 @@ from .running import start_each
 from .waiting import deliver
 from .watching import say
 
-_ARGUMENTS = frozenset({"n", "style", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"})
+_ARGUMENTS = frozenset(
+    {"n", "style", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"}
+)
 _A_SAMPLERS_OWN = frozenset({"options", "schedule"})
 
 Start = Any
