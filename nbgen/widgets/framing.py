@@ -7,8 +7,23 @@ from typing import Any
 
 import ipywidgets as widgets
 import traitlets
+from PIL import Image, ImageDraw, ImageFont
 
+from ..pixels import png_bytes
 from .overlay import Overlay, script, style
+
+
+def sign(words: str) -> bytes:
+    """A line of grey text as a PNG.
+
+    A panel keeps a picture from the first moment on: JupyterLab then only ever changes the picture, where another
+    kind of output would be built anew, and the panel over it would lose its keyboard for a moment.
+    """
+    font = ImageFont.load_default(16)
+    left, top, right, bottom = font.getbbox(words)
+    image = Image.new("RGBA", (int(right - left) + 16, int(bottom - top) + 16), (255, 255, 255, 0))
+    ImageDraw.Draw(image).text((8 - left, 8 - top), words, font=font, fill=(121, 121, 121, 255))
+    return png_bytes(image)
 
 
 class Frame(Overlay):

@@ -25,7 +25,7 @@ from .actions import Actions
 from .choosing import ModelChoice
 from .comparing import CompareTab
 from .following import MOST_WAITING, Follower
-from .framing import Frame
+from .framing import Frame, sign
 from .inserting import Place
 from .looking_back import HistoryTab
 from .parts import PromptBox, Stage, Strip
@@ -282,7 +282,7 @@ class Studio:
     def _still(self) -> dict[str, Any]:
         """What the notebook keeps of the panel: a sheet of its results."""
         kept: dict[str, Any] = self.pictures[:MOST_IN_FILE]._repr_mimebundle_() if self._results else {}
-        return {**kept, "text/plain": repr(self)}
+        return {"image/png": sign("nbgen studio: run this cell to open it"), **kept, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"Studio({self._model.ref.name!r}; see .pictures, .recipe, .code)"

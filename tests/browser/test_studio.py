@@ -148,6 +148,7 @@ def test_a_grid_fills_in_its_tab_and_what_is_inserted_stays_without_a_kernel(ope
         pictures(notebook, 1)
         page.click("button[data-action=insert]")
         page.click(".lm-TabBar-tabLabel:has-text('Compare')")
+        page.wait_for_selector("text=Prompt and settings are those of the Create tab")
         values = page.locator("textarea:visible")
         values.nth(0).fill("ddim, heun")
         values.nth(1).fill("0-2")
