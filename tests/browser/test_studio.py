@@ -66,7 +66,11 @@ def large(notebook: Notebook) -> np.ndarray:
     data = notebook.page.evaluate(
         """async () => {
             const image = [...document.querySelectorAll(".nbgen-stage img")].find((one) => one.checkVisibility());
-            await image.decode();
+            // A picture that is replaced while it is decoded is decoded once more.
+            for (let tries = 0; tries < 20; tries += 1) {
+                if (await image.decode().then(() => true, () => false)) break;
+                await new Promise((later) => setTimeout(later, 100));
+            }
             const canvas = document.createElement("canvas");
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             canvas.getContext("2d").drawImage(image, 0, 0);
