@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .engine.observer import Observer
 from .errors import JobStopped
+from .openmp import release_helpers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,11 +30,8 @@ if TYPE_CHECKING:
 Work = Callable[["Job"], object]
 """What a job does: it hands the job to `model.run(recipes, observer=job)` and exhausts that."""
 
-_RECENT = 24
-"""Ticks from which the time left is estimated: recent ones; the first are slowed by warming up."""
-
-_GRACE = 3.0
-"""Seconds that a leaving interpreter waits for the tick under way."""
+_RECENT = 24  # ticks from which the time left is estimated: the first are slowed by warming up
+_GRACE = 3.0  # seconds that a leaving interpreter waits for the tick under way
 
 
 class Job(Observer):
@@ -245,6 +243,7 @@ class ThreadExecutor:
         if thread is threading.current_thread():
             task()  # work that asks for more work on its own model would wait for itself for ever
         else:
+            release_helpers()
             tasks.put(task)
 
     def _start(self, model: object) -> None:
@@ -259,12 +258,13 @@ def _serve(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
     while (task := tasks.get()) is not None:
         task()
         del task  # while the thread waits for the next, this one's model may go
+        release_helpers()
 
 
 def _dismiss(
     workers: dict[int, tuple[SimpleQueue[Callable[[], None] | None], threading.Thread]], model: int
 ) -> None:
-    # Called by the garbage collector, in any thread, at any time: no lock here. SimpleQueue.put is reentrant.
+    # Called by the garbage collector, in any thread, at any time: no lock. SimpleQueue.put is reentrant.
     tasks, _ = workers.pop(model)
     tasks.put(None)
 
