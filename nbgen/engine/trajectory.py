@@ -70,7 +70,7 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
         seed_brownian_motion(scheduler, [recipe.seed for recipe in recipes], x)
 
     readings = [model.condition(recipe) for recipe in recipes]
-    lineages = [digest(_start(recipe), stepping(recipe)) for recipe in recipes]
+    lineages = [_first_lineage(recipe, scheduler, timesteps) for recipe in recipes]
     estimate = Estimate(scheduler, "flow" if model.kind == "flow" else scheduler.config.prediction_type)
     total = len(timesteps)
     windows = model.windows(first)
@@ -119,13 +119,24 @@ def denoising(model: Denoising, recipes: Sequence[Recipe], watch: Watch | None =
                 if place in pairs
                 else None
             )
-            lineages[place] = digest(lineages[place], conditions[place][0].name, negative)
+            lineages[place] = digest(lineages[place], stepping(recipe), conditions[place][0].name, negative)
     return x
 
 
 def stepping(recipe: Recipe) -> tuple[Any, ...]:
     """The part of a recipe that its scheduler is made from: equal parts, equal timesteps and arithmetic."""
     return recipe.sampler, recipe.schedule, recipe.steps, recipe.options
+
+
+def _first_lineage(recipe: Recipe, scheduler: Any, timesteps: Tensor) -> bytes:
+    """What the first input to the denoiser follows from.
+
+    Pure noise is scaled by the sampler's first sigma alone: samplers that agree in it ask the same first question.
+    """
+    if recipe.image is None and not recipe.inverted and len(timesteps):
+        sigma = float(getattr(scheduler, "init_noise_sigma", 1.0))
+        return digest(_start(recipe), float(timesteps[0]), sigma)
+    return digest(_start(recipe), stepping(recipe))
 
 
 def _start(recipe: Recipe) -> tuple[Any, ...]:
