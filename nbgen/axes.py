@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -17,12 +18,12 @@ from .errors import RecipeError, brief
 from .recipe import FIELDS, Mix, ModelRef
 
 MOST_VALUES = 1_000_000
-"""Values that `spread` gives; more is a slip."""
+"""Values that `spread` gives and an axis has; more is a slip."""
 LONGEST_LABEL = 160
 """Characters; figures wrap a label, and past this it says nothing more."""
 
 _HASH = re.compile("[0-9a-f]{64}")
-_TAKE_DICTS = frozenset({"control", "adapters", "style_mix", "direction", "options", "extra"})
+_TAKE_DICTS = frozenset({"control", "adapters", "image_prompt", "style_mix", "direction", "options", "extra"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,12 @@ def axis(title: str, values: Mapping[str, Any] | Sequence[Any]) -> Axis:
         raise RecipeError(
             f"axis({title!r}, …) takes a list or a dict of labels and values, not {values!r:.60}."
         )
-    if not len(own):
-        raise RecipeError(f"the axis {title!r} is empty: give it at least one value.")
+    if not 1 <= length_of(own) <= MOST_VALUES:
+        raise RecipeError(
+            f"the axis {title!r} is empty: give it at least one value."
+            if not length_of(own)
+            else f"the axis {title!r} has {length_of(own):,} values, and {MOST_VALUES:,} is the most."
+        )
     labels = labels or labels_of(own)
     several = title not in _TAKE_DICTS and any(isinstance(value, Mapping) for value in own)
     if several and not all(isinstance(value, Mapping) and value for value in own):
@@ -184,6 +189,13 @@ def _joined(left: str, right: str) -> bool:
     )
 
 
+def length_of(values: Sequence[Any]) -> int:
+    """How many values there are; `len` refuses ranges that are longer than memory."""
+    if isinstance(values, range):
+        return max(0, -((values.start - values.stop) // values.step))
+    return len(values)
+
+
 def varies(value: Any) -> bool:
     """Whether a value in a call is an axis: a list, a range or an `Axis`."""
     return isinstance(value, (list, range, Axis))
@@ -192,9 +204,10 @@ def varies(value: Any) -> bool:
 def labels_of(values: Sequence[Any]) -> tuple[str, ...]:
     """A short label for each value; different values get different labels."""
     labels = [label_of(value) for value in values]
-    if len(set(labels)) < len(labels):
+    times = Counter(labels)
+    if len(times) < len(labels):
         labels = [
-            _exact(value, label) if labels.count(label) > 1 else label
+            _exact(value, label) if times[label] > 1 else label
             for value, label in zip(values, labels, strict=True)
         ]
     first: dict[str, Any] = {}

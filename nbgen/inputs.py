@@ -71,9 +71,50 @@ def control_blobs(value: Any) -> dict[str, tuple[str, float]]:
         picture, weight = part if isinstance(part, (tuple, list)) and len(part) == 2 else (part, 1.0)
         if picture is None:
             raise RecipeError(f"{called} has no picture: give one, as in control={{{name!r}: picture}}.")
-        digest = picture if is_hash(picture) else blob_of(called, picture)
-        found[name] = digest, as_number(f"the weight of {called}", weight)
+        found[name] = _hash_of(called, picture), as_number(f"the weight of {called}", weight)
     return found
+
+
+ALONE = ""
+"""The name under which an image prompt stands that is for a model's only IP-Adapter."""
+
+
+def prompt_pictures(value: Any) -> dict[str, tuple[Any, float]]:
+    """Image prompts as {name: (hash, weight)}, weight 1 where none is said; a picture without a name is `ALONE`.
+
+    value: a picture, a Mix of pictures, (picture, weight), or {name: one of these}; a mixture becomes pairs of
+        (weight, hash). Raises RecipeError, and PictureFileError for what stands for no picture.
+    """
+    if isinstance(value, Mapping):
+        named = list(value.items())
+    elif isinstance(value, tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in value):
+        named = list(value)  # as a recipe holds them
+    else:
+        named = [(ALONE, value)]
+    found = {}
+    for name, part in named:
+        if not isinstance(name, str):
+            raise RecipeError(f"image_prompt goes by the names of IP-Adapters, not {brief(name)}.")
+        called = f"image_prompt[{name!r}]" if name else "image_prompt"
+        picture, weight = part if isinstance(part, (tuple, list)) and len(part) == 2 else (part, 1.0)
+        if picture is None:
+            raise RecipeError(f"{called} has no picture: give one.")
+        if isinstance(picture, Mix):
+            picture = picture.parts
+        if isinstance(picture, tuple):
+            if not all(isinstance(each, tuple) and len(each) == 2 for each in picture):
+                raise RecipeError(
+                    f"{called} takes a picture, or (picture, weight); several are a mixture, nbgen.Mix.of((0.5, hash), …)."
+                )
+            picture = tuple((share, _hash_of(called, each)) for share, each in picture)
+        else:
+            picture = _hash_of(called, picture)
+        found[name] = picture, as_number(f"the weight of {called}", weight)
+    return found
+
+
+def _hash_of(called: str, picture: Any) -> str:
+    return picture if is_hash(picture) else blob_of(called, picture)
 
 
 def opened(digest: str) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from .errors import nearest
+from .errors import RecipeError, nearest
 from .recipe import FIELDS
 
 ELSEWHERE: dict[str, str] = {
@@ -21,7 +21,9 @@ ELSEWHERE: dict[str, str] = {
     "flux_guidance": "distilled_guidance",
     "guidance_scale": "guidance",
     "height": "size",
-    "image_prompt": "image",
+    "ip_adapter": "image_prompt",
+    "ip_adapter_image": "image_prompt",
+    "reference_image": "image_prompt",
     "init_image": "image",
     "input_image": "image",
     "ckpt": "model",
@@ -67,6 +69,12 @@ _HINTS = {
     "adapters": "adapters={name: weight}",
 }
 
+_GIVEN_TO_LOAD = {
+    "control": ' ControlNets are given to a model as nbgen.load(…, control={"canny": folder}).',
+    "image_prompt": ' An IP-Adapter is given to a model as nbgen.load(…, image_prompt="file.safetensors").',
+}
+"""Fields that a model has once it was loaded with what they need, and how."""
+
 
 def check_fields(names: Iterable[str], known: Collection[str]) -> list[str]:
     """One sentence for every name that is not in `known`; an empty list where all are.
@@ -79,6 +87,13 @@ def check_fields(names: Iterable[str], known: Collection[str]) -> list[str]:
     return [_sentence(name, known) for name in names if name not in known]
 
 
+def refuse_unknown(names: Iterable[str], known: Collection[str]) -> None:
+    """Raises one RecipeError with the sentences of `check_fields`, where there are any."""
+    problems = check_fields(names, known)
+    if problems:
+        raise RecipeError(" ".join(problems))
+
+
 def _sentence(name: str, known: Collection[str]) -> str:
     own = ELSEWHERE.get(name.lower())
     if own in known and own is not None:
@@ -87,7 +102,8 @@ def _sentence(name: str, known: Collection[str]) -> str:
     if name in FIELDS or own is not None:
         called = "" if name in FIELDS else f" (nbgen calls it {own})"
         has = ", ".join(field for field in FIELDS if field in known)
-        return f"this model has no field {name!r}{called}: it has {has}."
+        given = _GIVEN_TO_LOAD.get(own or name, "")
+        return f"this model has no field {name!r}{called}: it has {has}.{given}"
     close = nearest(name, known)
     if close:
         return f"there is no field {name!r}: did you mean {' or '.join(close)}?"

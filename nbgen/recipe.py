@@ -82,6 +82,7 @@ class Recipe:
     inverted: Options = ()
     control: Options = ()
     adapters: Options = ()
+    image_prompt: Options = ()
     truncation: float | None = None
     style_mix: Options = ()
     direction: Options = ()
@@ -114,14 +115,15 @@ class Recipe:
             raise RecipeError(f"a recipe has no field {name!r}: {did_you_mean(name, FIELDS)}")
         return dataclasses.replace(self, **changes)
 
+    def written(self) -> dict[str, Any]:
+        """The fields as a call would write them: neutral ones left out, but the seed even where it is 0."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {name: value for name, value in values.items() if value != _NEUTRAL[name] or name == "seed"}
+
     def to_plain(self) -> dict[str, Any]:
         """Dicts, lists, text and numbers only, neutral values left out."""
-        plain: dict[str, Any] = {}
-        for name in FIELDS:
-            value = getattr(self, name)
-            if value != _NEUTRAL[name]:
-                plain[name] = _to_plain(value)
-        return plain
+        written = self.written()
+        return {name: _to_plain(value) for name, value in written.items() if value != _NEUTRAL[name]}
 
     def to_json(self) -> str:
         """Canonical JSON, pure ASCII (so it survives any text chunk), with the format's version."""
@@ -171,11 +173,10 @@ class Recipe:
         return code(self, kind)
 
     def __repr__(self) -> str:
-        shown = []
-        for name in FIELDS:
-            value = getattr(self, name)
-            if value != _NEUTRAL[name] or name == "seed":
-                shown.append(f"{name}={value.name!r}" if isinstance(value, ModelRef) else f"{name}={value!r}")
+        shown = [
+            f"{name}={value.name!r}" if isinstance(value, ModelRef) else f"{name}={value!r}"
+            for name, value in self.written().items()
+        ]
         return f"Recipe({', '.join(shown)})"
 
 
@@ -257,6 +258,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "inverted": as_inverted,
     "control": as_options,
     "adapters": as_options,
+    "image_prompt": as_options,
     "truncation": in_range(0, 10),
     "style_mix": as_options,
     "direction": as_options,

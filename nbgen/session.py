@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from .errors import RecipeError, brief
-from .names import check_fields
+from .names import refuse_unknown
 from .recipe import FIELDS, Recipe
 from .sampling import find_sampler, find_schedule
 
@@ -38,9 +38,7 @@ def defaults(reset: None = ..., /, **fields: Any) -> dict[str, Any]:  # type: ig
     `nbgen.defaults()` shows; `nbgen.defaults(None)` forgets all. Any field of a recipe can be set. Raises
     RecipeError, changing nothing, for a name that is no field or a value that cannot make a picture.
     """
-    problems = check_fields(fields, FIELDS)
-    if problems:
-        raise RecipeError(" ".join(problems))
+    refuse_unknown(fields, FIELDS)
     if reset not in (None, ...):
         raise RecipeError(
             "defaults takes fields by name, as in nbgen.defaults(steps=12); nbgen.defaults(None) forgets all."
@@ -89,6 +87,6 @@ def _checked(name: str, value: Any) -> Any:
         find_sampler(value)
     if name == "schedule":
         find_schedule(value)
-    if name in ("image", "mask", "control"):
+    if name in ("image", "mask", "control", "image_prompt"):
         return value
     return getattr(Recipe(**{name: value}), name)

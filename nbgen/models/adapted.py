@@ -21,13 +21,13 @@ MOST_READ = 16
 
 
 class AdaptedModel(AssembledModel):
-    """An assembled model with a UNet, whose recipes may have `adapters`."""
+    """An assembled model whose recipes may have `adapters`, which change its denoiser and its CLIP encoders."""
 
     fields = AssembledModel.fields | {"adapters"}
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loras: OrderedDict[str, Lora] = OrderedDict()
-        self._merging = {part: Merging() for part in ("unet", *ENCODERS)}
+        self._merging = {part: Merging() for part in (self.denoiser_part, *ENCODERS)}
         self._read_with: tuple[Options, Encodings] = (), Encodings()
         super().__init__(*arguments, **options)
 
@@ -62,10 +62,10 @@ class AdaptedModel(AssembledModel):
             self._encodings = own
 
     @contextlib.contextmanager
-    def adapted(self, chosen: Options, parts: Sequence[str] = ("unet",)) -> Iterator[None]:
-        """Inside, these parts have their weights with the adapters merged in; {name: (hash, weight)} as pairs."""
+    def adapted(self, chosen: Options, parts: Sequence[str] = ()) -> Iterator[None]:
+        """Inside, these parts, or the denoiser, have the adapters merged in; {name: (hash, weight)} as pairs."""
         with contextlib.ExitStack() as stack:
-            for part in parts if chosen else ():
+            for part in (parts or (self.denoiser_part,)) if chosen else ():
                 held = getattr(self._pipe, part, None)
                 if held is not None:
                     name = self._ref.fingerprint, chosen
@@ -88,7 +88,7 @@ class AdaptedModel(AssembledModel):
         if digest in self._loras:
             self._loras.move_to_end(digest)
             return self._loras[digest]
-        found = read_lora(adapters.file_of(name, digest), self.family, self._pipe.unet)
+        found = read_lora(adapters.file_of(name, digest), self.family, self.denoiser)
         check_fits(name, found, self._pipe)
         self._loras[digest] = found
         while len(self._loras) > MOST_READ:

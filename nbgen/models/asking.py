@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..engine.noise import noise_seed
 from ..errors import RecipeError
+from ..inputs import fitted, opened
 from ..recipe import Mix, Recipe
 from .calling import NotTogether, Watch, lent, pictures_of, random_numbers
 from .held import device_of, dtype_of
@@ -32,9 +34,11 @@ Made = tuple[list[np.ndarray], list[bool]]
 class Asking:
     """Asks one pipeline for pictures. It remembers whether several at once are theirs alone."""
 
-    def __init__(self, signature: Signature, samplers: Samplers) -> None:
+    def __init__(self, signature: Signature, samplers: Samplers, times: int = 1) -> None:
+        """times: how many times larger, on each side, a picture is than the one it is made of"""
         self.signature = signature
         self.samplers = samplers
+        self.times = times
         self.one_by_one = not signature.takes("generator")
         self._proved = False
         self._noises: dict[Hashable, Tensor] = {}
@@ -54,7 +58,9 @@ class Asking:
     def arguments(self, recipe: Recipe) -> dict[str, Any]:
         """What the recipe says, by the pipeline's own names."""
         found = {name: getattr(recipe, field) for field, name in self.signature.fields.items()}
-        if recipe.size is not None:
+        if isinstance(recipe.image, str):
+            found["image"] = _picture(recipe, self.times)
+        elif recipe.size is not None:
             found |= {"width": recipe.size[0], "height": recipe.size[1]}
         for name, value in recipe.extra:
             as_list = isinstance(value, tuple) and not isinstance(self.signature.default(name), tuple)
@@ -112,6 +118,8 @@ class Asking:
             for field in ("prompt", "negative")
             if fields.get(field) in arguments
         }
+        if "image" in arguments:
+            found["image"] = [_picture(recipe, self.times) for recipe in recipes]
         extras = [dict(recipe.extra) for recipe in recipes]
         for name, value in extras[0].items():
             if self.signature.per_row(name, value):
@@ -148,3 +156,9 @@ class Asking:
         (handed,), _ = self._call(pipe, [recipe], [after], watch, noise)
         check_same(own, handed, self.signature.pipeline)
         self._proved = True
+
+
+def _picture(recipe: Recipe, times: int) -> Image.Image:
+    """The input picture, at the size that the recipe's is `times` as large as."""
+    assert isinstance(recipe.image, str) and recipe.size is not None
+    return fitted(opened(recipe.image), (recipe.size[0] // times, recipe.size[1] // times))

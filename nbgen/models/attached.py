@@ -1,4 +1,4 @@
-"""What a model is given beside its own parts: ControlNets, and another autoencoder in place of its own."""
+"""What a model is given beside its own parts: ControlNets, IP-Adapters, words, and another autoencoder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from typing import Any
 
 import torch
 
-from ..errors import MissingFileError, ModelError, brief
+from ..errors import MissingFileError, ModelError, UnsafeModelError, brief
 from .fingerprint import of_file, of_folder, of_tensors
-from .parts import read_part
+from .image_prompts import OWN, can_look, read_prompt
+from .parts import check_whole, read_part
 from .residence import is_weightless
+from .single_file import PICKLES
 from .textual import embedded, files_of
 
-_VAE, _NET = "AutoencoderKL", "ControlNetModel"
+_VAE, _NET, _EYE = "AutoencoderKL", "ControlNetModel", "CLIPVisionModelWithProjection"
 Given = Path | torch.nn.Module
 """A folder in diffusers' layout, or the part itself."""
 
@@ -39,15 +41,24 @@ class Beside:
 
 @dataclass(frozen=True)
 class Attached:
-    """ControlNets by the names that recipes call them, and an autoencoder; hashable, nothing read yet."""
+    """ControlNets and IP-Adapters by the names that recipes call them, and other parts; hashable, nothing read yet."""
 
     control: tuple[tuple[str, Given], ...] = ()
     vae: Given | None = None
     embeddings: tuple[tuple[str, Path], ...] = ()
+    image_prompt: tuple[tuple[str, Path], ...] = ()
+    image_encoder: Given | None = None
 
     @classmethod
-    def of(cls, control: Any, vae: Any, embeddings: Any = None) -> Attached:
-        """What a person gave as control=, vae= and embeddings=. ModelError for what is no such part."""
+    def of(
+        cls,
+        control: Any,
+        vae: Any,
+        embeddings: Any = None,
+        image_prompt: Any = None,
+        image_encoder: Any = None,
+    ) -> Attached:
+        """What a person gave by these names to `nbgen.load`. ModelError for what is no such part."""
         if control is None:
             named: Mapping[str, Any] = {}
         elif isinstance(control, Mapping):
@@ -61,16 +72,28 @@ class Attached:
             if not isinstance(name, str) or not name or "." in name:
                 raise ModelError(f"a ControlNet's name is a word without full stops, not {brief(name)}.")
         nets = tuple((name, _given(f"control[{name!r}]", each, _NET)) for name, each in sorted(named.items()))
-        return cls(nets, None if vae is None else _given("vae", vae, _VAE), files_of(embeddings))
+        prompts = _prompt_files(image_prompt)
+        if image_encoder is None and prompts:
+            image_encoder = prompts[0][1].parent / "image_encoder"  # where both come from, they lie so
+        elif image_encoder is not None and not prompts:
+            raise ModelError("image_encoder= is what IP-Adapters see with: give image_prompt= too.")
+        return cls(
+            nets,
+            None if vae is None else _given("vae", vae, _VAE),
+            files_of(embeddings),
+            prompts,
+            None if image_encoder is None else _given("image_encoder", image_encoder, _EYE),
+        )
 
     def __bool__(self) -> bool:
-        return bool(self.control or self.vae or self.embeddings)
+        return bool(self.control or self.vae or self.embeddings or self.image_prompt)
 
     def check_takes(self, family: str | None, pipeline: str) -> None:
         """ModelError unless a model of this family takes all of these; None is one that is not driven row by row."""
-        if family is not None and (family in ("sd", "sdxl") or not (self.control or self.embeddings)):
+        given = {"control=": self.control, "embeddings=": self.embeddings, "image_prompt=": self.image_prompt}
+        said = next((name for name, value in given.items() if value), "vae=")
+        if family is not None and (family in ("sd", "sdxl") or said == "vae="):
             return
-        said = "control=" if self.control else "embeddings=" if self.embeddings else "vae="
         able = "the families that are driven row by row" if said == "vae=" else "Stable Diffusion and SDXL"
         raise ModelError(f"{said} is for {able}, and this is a {pipeline:.80}.")
 
@@ -82,6 +105,9 @@ class Attached:
         said = {"own": own, "control": told, "vae": self.vae and _fingerprint(self.vae)}
         if self.embeddings:
             said["embeddings"] = {word: of_file(path) for word, path in self.embeddings}
+        if self.image_prompt:
+            said["image_prompt"] = {name: of_file(path) for name, path in self.image_prompt}
+            said["image_encoder"] = self.image_encoder and _fingerprint(self.image_encoder)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     def parts(self, own: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
@@ -95,7 +121,59 @@ class Attached:
             _check_vae(own.vae, found["vae"])
         if self.embeddings:
             found |= embedded(own, self.embeddings)
+        if self.image_prompt and self.image_encoder is not None:
+            found |= self._looking(own, device, dtype)
         return found
+
+    def _looking(self, own: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+        """The IP-Adapters, and the encoder that they see with."""
+        assert self.image_encoder is not None
+        if not can_look(own.unet):
+            raise ModelError(
+                "this model's UNet reads its words in a way of its own, which IP-Adapters do not fit."
+            )
+        prompts = {
+            name: read_prompt(path, name, own.unet, weightless=is_weightless())
+            for name, path in self.image_prompt
+        }
+        where = torch.device("meta") if is_weightless() else device
+        eye: Any = _read(self.image_encoder, device, dtype)
+        widths = {"embedding": eye.config.projection_dim, "states": eye.config.hidden_size}
+        for name, prompt in prompts.items():
+            if prompt.width != widths[prompt.sight]:
+                raise ModelError(
+                    f"the IP-Adapter {name!r} sees with another image encoder: it reads {prompt.width} numbers, and "
+                    f"this one tells {widths[prompt.sight]}."
+                )
+        return {
+            "image_prompts": torch.nn.ModuleDict(prompts).to(where, dtype).eval(),
+            "image_encoder": eye,
+            "feature_extractor": None,
+        }
+
+
+def _prompt_files(value: Any) -> tuple[tuple[str, Path], ...]:
+    """(name, file) of what a person gave as image_prompt=; one file alone is called "image"."""
+    if value is None:
+        return ()
+    named = value if isinstance(value, Mapping) else {OWN: value}
+    found = []
+    for name, each in named.items():
+        if not isinstance(name, str) or not name or "." in name:
+            raise ModelError(f"an IP-Adapter's name is a word without full stops, not {brief(name)}.")
+        if not isinstance(each, (str, os.PathLike)) or not os.fspath(each):
+            raise ModelError(f"image_prompt= takes the file of an IP-Adapter, not {brief(each)}.")
+        path = Path(os.path.abspath(each))
+        if path.suffix.lower() in PICKLES:
+            raise UnsafeModelError(
+                f"{path.name} is a pickle, which can run code when it is opened, so nbgen does not open it: "
+                "IP-Adapters come as safetensors, too."
+            )
+        if not path.is_file():
+            raise MissingFileError(f"there is no file {path.name!r:.120} with the IP-Adapter {name!r:.60}.")
+        check_whole(path, path.name)
+        found.append((name, path))
+    return tuple(sorted(found))
 
 
 def _given(called: str, value: Any, kind: str) -> Given:
@@ -114,7 +192,7 @@ def _given(called: str, value: Any, kind: str) -> Given:
         ) from None
     except (OSError, ValueError):
         raise ModelError(f"the config.json in {folder.name!r:.80} cannot be read as one.") from None
-    found = plain.get("_class_name") if isinstance(plain, dict) else None
+    found = _class_in(plain)
     if found != kind:
         raise ModelError(
             f"the folder {folder.name!r:.80} holds a {found!s:.80}, and {called} takes a {kind}."
@@ -122,10 +200,20 @@ def _given(called: str, value: Any, kind: str) -> Given:
     return folder
 
 
+def _class_in(config: Any) -> str | None:
+    """The class that a config.json is of, as diffusers and transformers write it."""
+    if not isinstance(config, dict):
+        return None
+    several = config.get("architectures")
+    return config.get("_class_name") or (several[0] if isinstance(several, list) and several else None)
+
+
 def _fingerprint(given: Given) -> str:
     if isinstance(given, Path):
         return of_folder(given)
-    config = {key: value for key, value in dict(given.config).items() if not key.startswith("_")}  # type: ignore[arg-type]
+    told: Any = given.config
+    told = told.to_dict() if hasattr(told, "to_dict") else dict(told)
+    config = {key: value for key, value in told.items() if not key.startswith("_")}
     return of_tensors(given.state_dict().items(), config)
 
 
@@ -133,9 +221,11 @@ def _read(given: Given, device: torch.device, dtype: torch.dtype) -> torch.nn.Mo
     """A folder's part, or a copy of one that was handed over: the person's own stays where and as it is."""
     if isinstance(given, Path):
         import diffusers
+        import transformers
 
-        name = json.loads((given / "config.json").read_text(encoding="utf-8"))["_class_name"]
-        return read_part(given, getattr(diffusers, name), device, dtype)
+        name = str(_class_in(json.loads((given / "config.json").read_text(encoding="utf-8"))))
+        library: Any = transformers if name == _EYE else diffusers
+        return read_part(given, getattr(library, name), device, dtype)
     there = torch.device("meta") if is_weightless() else device
     # Past diffusers' own `to`, which warns of what is no loss here.
     return torch.nn.Module.to(copy.deepcopy(given), there, dtype).eval()

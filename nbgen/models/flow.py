@@ -7,10 +7,10 @@ from typing import Any
 
 from ..errors import ModelError, RecipeError
 from ..recipe import Recipe
-from .assembled import AssembledModel
+from .adapted import AdaptedModel
 
 
-class FlowModel(AssembledModel):
+class FlowModel(AdaptedModel):
     """A transformer trained by flow matching: what FLUX.1 and Stable Diffusion 3 share."""
 
     kind = "flow"

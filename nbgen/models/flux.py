@@ -13,6 +13,7 @@ from ..engine.asks import Conditioning
 from ..engine.trajectory import is_guided
 from ..errors import RecipeError
 from ..recipe import Recipe
+from .adapted import adapters_of
 from .flow import FlowModel
 from .reading import Reader
 
@@ -112,16 +113,17 @@ class Flux(FlowModel):
             if self._takes_guidance
             else None
         )
-        answer = self.denoiser(
-            hidden_states=_packed(latents.to(self._dtype)),
-            timestep=timesteps.to(self._dtype) / 1000,
-            guidance=None if guidance is None else guidance.to(self.device),
-            pooled_projections=self.rows_of(conditionings, "pooled"),
-            encoder_hidden_states=words,
-            txt_ids=torch.zeros((words.shape[1], 3), device=self.device, dtype=self._dtype),
-            img_ids=self._places(height, width),
-            return_dict=False,
-        )[0]
+        with self.adapted(adapters_of(group)):
+            answer = self.denoiser(
+                hidden_states=_packed(latents.to(self._dtype)),
+                timestep=timesteps.to(self._dtype) / 1000,
+                guidance=None if guidance is None else guidance.to(self.device),
+                pooled_projections=self.rows_of(conditionings, "pooled"),
+                encoder_hidden_states=words,
+                txt_ids=torch.zeros((words.shape[1], 3), device=self.device, dtype=self._dtype),
+                img_ids=self._places(height, width),
+                return_dict=False,
+            )[0]
         return _unpacked(answer, height, width)
 
     def _places(self, height: int, width: int) -> Tensor:

@@ -20,11 +20,11 @@ from .attached import Attached, Beside
 from .base import Model, alive
 from .catalogue import EMBEDDED
 from .families import DRIVEN, family_of
-from .gan import Generator
+from .gan_files import gan_folder, handed_over, read_gan
 from .glimpses import show_by
 from .parts import assemble, numbers_in, read_folder, weights_of
 from .pipeline import PipelineModel
-from .placing import DTYPES, SPEED, Placing, choose, compile_blocks, take_turns, tile_decoder
+from .placing import DTYPES, SPEED, Placing, choose, settle
 from .residence import Residence
 from .single_file import read_file
 from .sources import Source, check_arguments, find_source
@@ -56,6 +56,8 @@ def load(
     control: Mapping[str, Any] | None = None,
     vae: Any = None,
     embeddings: Mapping[str, Any] | None = None,
+    image_prompt: Any = None,
+    image_encoder: Any = None,
     preview: Any = None,
     gan: torch.nn.Module | None = None,
     latent: int | None = None,
@@ -77,6 +79,9 @@ def load(
         control={"canny": picture}. vae: another autoencoder, a folder or an AutoencoderKL
     embeddings: words of textual inversion, {"<cat-toy>": a .safetensors file}; preview: a folder with a tiny
         autoencoder (TAESD and its siblings), or an AutoencoderTiny, that shows pictures while they are made
+    image_prompt: the .safetensors file of an IP-Adapter, or several, {"plus": file}; recipes say image_prompt=picture.
+        image_encoder: what it sees with, a folder or a CLIPVisionModelWithProjection; "image_encoder" beside the file
+        when left out
     gan, latent: instead of a source, your own generator module and the length of its latent
 
     What was chosen, and why, is said. Only safetensors are read, and no code that comes with a model is run. Raises
@@ -90,7 +95,7 @@ def load(
     if speed not in (None, *SPEED):
         raise ModelError(f'speed must be "compile" or left out, not {brief(speed, 40)}.')
     if gan is not None:
-        return _generator(gan, latent, rows)
+        return handed_over(gan, latent, rows)
     if isinstance(source, Model):
         return _showing(source.ready(), preview)
     if isinstance(source, torch.nn.Module):
@@ -98,7 +103,7 @@ def load(
     given = {
         "memory": memory, "speed": speed, "revision": revision, "variant": variant, "token": token, "config": config,
     }  # fmt: skip
-    attached = Attached.of(control, vae, embeddings)
+    attached = Attached.of(control, vae, embeddings, image_prompt, image_encoder)
     with _lock:
         if isinstance(source, (str, os.PathLike)):
             return _showing(_from_place(source, device, dtype, rows, given, attached).ready(), preview)
@@ -150,16 +155,6 @@ def _showing(model: Model, preview: Any) -> Model:
     return model
 
 
-def _generator(module: torch.nn.Module, latent: int | None, rows: int | None) -> Model:
-    if not isinstance(module, torch.nn.Module):
-        raise ModelError(f"gan must be a torch.nn.Module, not {type(module).__name__}.")
-    if isinstance(latent, bool) or not isinstance(latent, int) or latent < 1:
-        raise ModelError(
-            "a generator needs the length of its latent, as in nbgen.load(gan=module, latent=512)."
-        )
-    return Generator(module, latent, rows=rows)
-
-
 def _from_place(
     place: str | os.PathLike[str],
     device: str | None,
@@ -173,6 +168,16 @@ def _from_place(
     key = (known or _whole_name(place), device, dtype, rows, *given.values(), attached)
     if key in _loaded:
         return _loaded[key]
+    if (folder := gan_folder(place)) is not None:
+        # Small, and float32 everywhere, like every model that ships.
+        check_arguments(True, known or folder.resolve().name, dtype, {**given, "control": attached or None})
+        model = read_gan(folder, known or folder.resolve().name, choose(device, "float32").device, rows)
+        _loaded[key] = model
+        if known:
+            _shipped[key] = model
+        else:
+            _kept.append(model)
+        return model
     sought = {name: given[name] for name in ("revision", "variant", "token", "config")}
     source = find_source(place, **sought)
     # The cgroup's quota rules, not the host's cores; who asked for fewer keeps fewer.
@@ -245,27 +250,8 @@ def _read(
         if family_of(index.pipeline) is None:
             held = assemble(held, index)
     vars(held).update(attached.parts(held, where, kind))
-    modules = {name: part for name, part in vars(held).items() if isinstance(part, torch.nn.Module)}
-    if "controls" in modules:  # what is called, and so takes its turn, are the nets
-        modules |= {f"controls.{name}": net for name, net in modules.pop("controls").named_children()}
-    denoiser = modules.get("unet") or modules.get("transformer")
-    if "unet" in modules:
-        _channels_last(held)
-    if placing.low_memory and family_of(index.pipeline) is None:
-        held.enable_model_cpu_offload(device=placing.device)
-    elif placing.low_memory:
-        take_turns(modules, placing.device)
-    if placing.tiled:
-        tile_decoder(modules.get("vae"))
-    if speed == "compile":
-        compile_blocks(denoiser)
+    settle(held, placing, speed, driven=family_of(index.pipeline) is not None)
     return held
-
-
-def _channels_last(parts: Any) -> Any:
-    """Convolutions over channels-last tensors are about 15% faster on a CPU, and lose nothing."""
-    parts.unet.to(memory_format=torch.channels_last)
-    return parts
 
 
 def _from_pipeline(pipe: Any, rows: int | None, attached: Attached) -> Model:

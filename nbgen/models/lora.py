@@ -34,15 +34,31 @@ class Change(NamedTuple):
 
 
 Lora = Mapping[str, Mapping[str, Change]]
-"""Part of a model ("unet", "text_encoder", "text_encoder_2") → name of a module in it → its change."""
+"""Part of a model ("unet" or "transformer", "text_encoder", "text_encoder_2") → name of a module in it → its change."""
 
 
-def read_lora(path: Path, family: str, unet: Any) -> Lora:
-    """A LoRA for a model of `family` ("sd" or "sdxl") with this UNet; nothing is changed yet.
+class _Kind(NamedTuple):
+    """LoRAs of one family: what it is called, the class of diffusers that knows their names, and the parts changed."""
+
+    called: str
+    mixin: str
+    parts: tuple[str, ...]
+
+
+_KINDS = {
+    "sd": _Kind("Stable Diffusion 1 or 2", "StableDiffusionLoraLoaderMixin", ("unet", *ENCODERS)),
+    "sdxl": _Kind("SDXL", "StableDiffusionXLLoraLoaderMixin", ("unet", *ENCODERS)),
+    "flux": _Kind("FLUX.1", "FluxLoraLoaderMixin", ("transformer", "text_encoder")),
+    "sd3": _Kind("Stable Diffusion 3", "SD3LoraLoaderMixin", ("transformer", *ENCODERS)),
+}
+
+
+def read_lora(path: Path, family: str, denoiser: Any) -> Lora:
+    """A LoRA for a model of `family` ("sd", "sdxl", "flux", "sd3") with this denoiser; nothing is changed yet.
 
     Raises ModelError (DamagedFileError …) for a file that is damaged, no LoRA, or of a kind that is not read.
     """
-    from diffusers.loaders import StableDiffusionLoraLoaderMixin, StableDiffusionXLLoraLoaderMixin
+    from diffusers import loaders
     from safetensors import safe_open
 
     check_whole(path, path.name)
@@ -50,20 +66,22 @@ def read_lora(path: Path, family: str, unet: Any) -> Lora:
         told = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     _check_kind(path, tensors)
-    mixin: Any = StableDiffusionXLLoraLoaderMixin if family == "sdxl" else StableDiffusionLoraLoaderMixin
-    options = {"unet_config": unet.config} if family == "sdxl" else {}
+    kind = _KINDS[family]
+    mixin: Any = getattr(loaders, kind.mixin)
+    options = {"unet_config": denoiser.config} if family == "sdxl" else {}
     try:
-        state, _ = mixin.lora_state_dict(_scaled(tensors), **options)
-        parts = {part: _renamed(part, state) for part in ("unet", *ENCODERS)}
+        found = mixin.lora_state_dict(_scaled(tensors), **options)
+        state = found[0] if isinstance(found, tuple) else found  # those with a UNet return scales, too
+        parts = {part: _renamed(part, state) for part in kind.parts}
     except (ValueError, KeyError, IndexError, AttributeError, RuntimeError, TypeError) as error:
         raise ModelError(
-            f"{path.name} is not a LoRA for {_called(family)}: its names are not those of one "
+            f"{path.name} is not a LoRA for {kind.called}: its names are not those of one "
             f"({' '.join(str(error).split())[:160]})."
         ) from None
     strange = [name for name in state if name.partition(".")[0] not in parts]
     if strange:
         raise ModelError(
-            f"{path.name} is not a LoRA for {_called(family)}: it changes {strange[0]!r:.120}, which such a model has "
+            f"{path.name} is not a LoRA for {kind.called}: it changes {strange[0]!r:.120}, which such a model has "
             "not."
         )
     scales = _Scales(told.get("lora_adapter_metadata"))
@@ -152,7 +170,7 @@ def _renamed(part: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {}
     if "lora_A" in next(iter(found)):
         return found
-    if part == "unet":
+    if part in ("unet", "transformer"):
         return dict(known.convert_unet_state_dict_to_peft(found))
     older = any("_lora." in name for name in found)
     kind = known.StateDictType.DIFFUSERS_OLD if older else known.StateDictType.DIFFUSERS
@@ -198,7 +216,3 @@ def _changes(path: Path, part: str, tensors: Mapping[str, Tensor], scales: _Scal
     if not all(bool(torch.isfinite(each).all()) for change in found.values() for each in change):
         raise ModelError(f"{path.name} is damaged: it holds numbers that are not finite.")
     return found
-
-
-def _called(family: str) -> str:
-    return "SDXL" if family == "sdxl" else "Stable Diffusion 1 or 2"

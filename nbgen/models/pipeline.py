@@ -43,6 +43,8 @@ class PipelineModel(Model):
     """
 
     family = "pipeline"
+    times = 1
+    """How many times larger, on each side, its pictures are than those it makes them of."""
 
     def __init__(
         self,
@@ -56,8 +58,8 @@ class PipelineModel(Model):
         self._held = pipe
         self._class = type(self._pipe).__name__
         self._signature = Signature.of(self._pipe)
-        self._samplers = Samplers.of(self._pipe)
-        self._asking = Asking(self._signature, self._samplers)
+        self._samplers = self._choosable()
+        self._asking = Asking(self._signature, self._samplers, self.times)
         self.kind = self._samplers.kind
         self._handed_over = ref is None
         self._name = name or self._class
@@ -70,6 +72,10 @@ class PipelineModel(Model):
     @property
     def _pipe(self) -> Any:
         return self._held.parts if isinstance(self._held, Residence) else self._held
+
+    def _choosable(self) -> Samplers:
+        """The samplers that recipes may choose for this pipeline."""
+        return Samplers.of(self._pipe)
 
     def _fields(self) -> frozenset[str]:
         found = {"seed", *self._signature.fields, *self._samplers.fields}

@@ -17,6 +17,7 @@ from .assembled import sampling_of
 from .attention_mixing import can_mix, kept_mixing, reading_each_part
 from .backwards import checked_inversion
 from .controlnets import residuals
+from .image_prompts import looking, not_looking
 from .reading import Reader
 from .seamless import going_round, is_seamless
 from .weighting import WeightedModel
@@ -105,7 +106,9 @@ class StableDiffusion(WeightedModel):
         )
         reading = reading_each_part(self.denoiser, conditionings, self._dtype)
         round_about = going_round(self.denoiser, *nets.values(), on=is_seamless(group))
-        with reading, round_about, self.adapted(adapters_of(group)):
+        # The last around the layers' own reading: whatever reads the words, pictures are looked at beside it.
+        seeing = looking(self.denoiser, self.used_prompts(group), conditionings)
+        with not_looking(self.denoiser), reading, seeing, round_about, self.adapted(adapters_of(group)):
             controlled = residuals(nets, latents, timesteps, words, conditionings, added)
             return self.denoiser(
                 latents,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..engine.asks import Conditioning
+from .adapted import adapters_of
 from .assembled import MOST_SIDE
 from .flow import FlowModel
 from .reading import Reader
@@ -77,10 +78,11 @@ class StableDiffusion3(FlowModel):
     def forward(
         self, group: Hashable, latents: Tensor, timesteps: Tensor, conditionings: Sequence[Conditioning]
     ) -> Tensor:
-        return self.denoiser(
-            hidden_states=latents.to(self._dtype),
-            timestep=timesteps,
-            encoder_hidden_states=self.rows_of(conditionings, "words"),
-            pooled_projections=self.rows_of(conditionings, "pooled"),
-            return_dict=False,
-        )[0]
+        with self.adapted(adapters_of(group)):
+            return self.denoiser(
+                hidden_states=latents.to(self._dtype),
+                timestep=timesteps,
+                encoder_hidden_states=self.rows_of(conditionings, "words"),
+                pooled_projections=self.rows_of(conditionings, "pooled"),
+                return_dict=False,
+            )[0]

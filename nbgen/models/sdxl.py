@@ -20,7 +20,7 @@ class StableDiffusionXL(StableDiffusion):
     family = "sdxl"
     usual_guidance = 5.0
     reads_before_last = True
-    weighed_parts = ("unet", "text_encoder", "text_encoder_2", "vae", "controlnet", "controls")
+    weighed_parts = (*StableDiffusion.weighed_parts, "text_encoder_2")
 
     def own_defaults(self) -> dict[str, Any]:
         # Turbo came with an ancestral sampler on trailing timesteps, which no other model of the family has.

@@ -12,7 +12,8 @@ from ..recipe import Options
 
 
 class Group(NamedTuple):
-    """Rows that may share a forward: of one shape, all seamless or none, with the same ControlNets and adapters.
+    """Rows that may share a forward: of one shape, all seamless or none, with the same ControlNets and adapters of
+    both kinds.
 
     chunks: how many times the encoder's length their words have, where they have weights
     """
@@ -22,6 +23,7 @@ class Group(NamedTuple):
     control: tuple[str, ...] = ()
     adapters: Options = ()
     chunks: int = 1
+    image_prompt: tuple[str, ...] = ()
 
 
 def is_seamless(group: Hashable) -> bool:

@@ -19,7 +19,9 @@ from .words import Encodings
 class SteeredModel(AdaptedModel):
     """A model with a UNet that takes control pictures, where it was given ControlNets."""
 
-    weighed_parts: tuple[str, ...] = ("unet", "text_encoder", "vae", "controlnet", "controls")
+    weighed_parts: tuple[str, ...] = (
+        "unet", "text_encoder", "vae", "controlnet", "controls", "image_prompts", "image_encoder",
+    )  # fmt: skip
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._control_pictures = Encodings()

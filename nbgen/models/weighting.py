@@ -18,9 +18,9 @@ from ..engine.trajectory import is_guided
 from ..errors import RecipeError
 from ..recipe import Recipe
 from .emphasis import is_plain, parts_of
+from .prompted import PromptedModel
 from .reading import Reader, texts
 from .seamless import Group
-from .steered import SteeredModel
 
 MOST_CHUNKS = 16
 """Chunks of a prompt; the denoiser reads 77 tokens of each at every step."""
@@ -34,10 +34,10 @@ class Chunks(NamedTuple):
     weights: Tensor
 
 
-class WeightedModel(SteeredModel):
+class WeightedModel(PromptedModel):
     """A model whose recipes may say words="weighted"."""
 
-    fields = SteeredModel.fields | {"words"}
+    fields = PromptedModel.fields | {"words"}
     reads_before_last = False
     """Whether the denoiser is given the states before the encoders' last layer, and the last encoder's whole text."""
 

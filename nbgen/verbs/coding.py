@@ -9,7 +9,7 @@ from ..engine.noise import noise_seed
 from ..engine.schedule import ALWAYS, taken_by
 from ..errors import RecipeError
 from ..models.catalogue import EMBEDDED
-from ..recipe import FIELDS, Mix, Recipe
+from ..recipe import Mix, Recipe
 from ..sampling import STEP_OPTIONS, check_sampling, find_sampler, find_schedule, scheduler_options
 from .coding_pictures import pictured
 from .dialects import Dialect, dialect_of
@@ -30,13 +30,11 @@ def code(recipe: Recipe, kind: str = "nbgen") -> str:
 
 
 def _nbgen(recipe: Recipe) -> str:
-    neutral = Recipe()
     arguments = []
-    for name in FIELDS:
-        value = getattr(recipe, name)
-        if name in ("prompt", "model") or (value == getattr(neutral, name) and name != "seed"):
+    for name, value in recipe.written().items():
+        if name in ("prompt", "model"):
             continue
-        pairs = name in ("control", "adapters", "style_mix", "direction", "options", "extra")
+        pairs = name in ("control", "adapters", "image_prompt", "style_mix", "direction", "options", "extra")
         arguments.append(f"{name}={_literal(dict(value) if pairs else value)}")
     shipped = recipe.model is not None and recipe.model.name in EMBEDDED
     if recipe.model is not None:

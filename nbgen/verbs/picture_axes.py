@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..axes import Axis, field_axis, label_of, varies
-from ..inputs import blob_of, control_blobs, is_picture
+from ..inputs import blob_of, control_blobs, is_picture, prompt_pictures
 from ..picture import Picture
 from ..show.words import one_line
 
-TAKE_PICTURES = ("image", "mask", "control")
+TAKE_PICTURES = ("image", "mask", "control", "image_prompt")
 """Recipe fields whose value may be a picture, or hold one."""
 
 
@@ -45,8 +45,9 @@ def _axis(axis: Axis) -> Axis:
 
 
 def _hashed(name: str, value: Any) -> Any:
-    if name == "control":
-        return control_blobs(value) if value else value
+    if name in ("control", "image_prompt"):
+        read = control_blobs if name == "control" else prompt_pictures
+        return value if value is None or (isinstance(value, Mapping) and not value) else read(value)
     return blob_of(name, value) if name in TAKE_PICTURES and is_picture(value) else value
 
 
@@ -60,6 +61,8 @@ def _labels(values: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _name(value: Any) -> str:
+    if isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], (int, float)):
+        return f"{_name(value[0])} × {value[1]:g}"  # a picture with its weight
     if isinstance(value, Picture):
         prompt = value.recipe.prompt if value.recipe is not None else None
         return one_line(value.name or (str(prompt) if prompt else "picture"))
