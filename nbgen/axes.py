@@ -189,7 +189,7 @@ def _joined(left: str, right: str) -> bool:
     )
 
 
-def length_of(values: Sequence[Any]) -> int:
+def length_of(values: Sequence[Any] | Axis) -> int:
     """How many values there are; `len` refuses ranges that are longer than memory."""
     if isinstance(values, range):
         return max(0, -((values.start - values.stop) // values.step))

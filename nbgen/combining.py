@@ -10,13 +10,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from .axes import Axis, field_axis, label_of, replace_word, varies
+from .axes import Axis, field_axis, label_of, length_of, replace_word, varies
 from .errors import RecipeError
 from .layout import Cell, Index, Layout, find_reference, in_words, listed
 from .names import check_fields
 
 LIMIT = 10_000
 """Cells that a comparison may have unless `limit=` says otherwise."""
+MOST_CELLS = 100_000
+"""Cells that it may have whatever `limit=` says: each is checked before anything runs, some ten thousand a second."""
 
 MOST_PROBLEMS = 12
 
@@ -76,23 +78,19 @@ def _check_count(
     """Raises where there would be too many cells, before as much as a label is made for each."""
     named = [(each.title, each) for each in given if isinstance(each, Axis)]
     named += [(name, value) for name, value in fields.items() if varies(value)]
-    lengths = [(title, max(1, _length(each))) for title, each in named]
+    lengths = [(title, max(1, length_of(each))) for title, each in named]
     if hasattr(n, "__index__") and n.__index__() > 1:
         lengths.append(("n", n.__index__()))
     count = math.prod(length for _, length in lengths)
-    if count > limit:
+    if count > min(limit, MOST_CELLS):
         product = " × ".join(f"{length:,} ({title})" for title, length in lengths)
-        problems.append(
-            f"{product} would be {count:,} cells, and the limit is {limit:,}: vary less, or say limit={count}."
+        remedy = (
+            f"the limit is {limit:,}: vary less, or say limit={count}."
+            if count <= MOST_CELLS
+            else f"one comparison has at most {MOST_CELLS:,}: vary less, or compare in parts."
         )
+        problems.append(f"{product} would be {count:,} cells, and {remedy}")
         _raise(problems)
-
-
-def _length(values: Any) -> int:
-    """How many values there are; `len` refuses ranges that are longer than memory."""
-    if isinstance(values, range):
-        return max(0, -((values.start - values.stop) // values.step))
-    return len(values)
 
 
 def _split(

@@ -16,9 +16,9 @@ from . import metadata as meta
 from . import unshown
 from .captions import caption, file_stem
 from .cost import Cost
-from .errors import PictureFileError, RecipeError, brief
+from .errors import PictureFileError, brief
 from .files import as_path, make_folder, write_file
-from .names import check_fields
+from .names import refuse_unknown
 from .pixels import (
     Source,
     array_to_rgb,
@@ -111,9 +111,7 @@ class Picture:
     def label(self, names: str | Sequence[str] = ("seed",)) -> str:
         """A caption that tells the recipe's fields `names`, or one field: "seed 7", "heun, steps 20, seed 7"."""
         named = [str(name) for name in one_or_several(names)]
-        problems = check_fields(named, FIELDS)
-        if problems:
-            raise RecipeError(" ".join(problems))
+        refuse_unknown(named, FIELDS)
         if self.recipe is None:
             return self.name or ""
         return ", ".join(caption(name, getattr(self.recipe, name)) for name in named)

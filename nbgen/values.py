@@ -36,6 +36,15 @@ def as_whole(name: str, value: Any) -> int:
         raise RecipeError(f"{name} must be a whole number, not {brief(value)}.") from None
 
 
+def as_count(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """A whole number from `least` to `most`, or upwards."""
+    number = as_whole(name, value)
+    if number < least or (most is not None and number > most):
+        upwards = "" if most is None else f" to {most:,}"
+        raise RecipeError(f"{name} must be a whole number from {least}{upwards}, not {brief(number)}.")
+    return number
+
+
 def one_or_several(value: Any) -> Iterable[Any]:
     """A single value (a text too, and an array without a dimension) as the only one of several."""
     single = isinstance(value, (str, bytes)) or getattr(value, "ndim", 1) == 0
@@ -171,8 +180,8 @@ def as_inverted(name: str, value: Any) -> Options:
 
 
 def as_mixing(name: str, value: Any) -> str | None:
-    if not isinstance(value, str) or value not in ("embedding", "attention"):
-        raise RecipeError(f'mixing must be "embedding" or "attention", not {brief(value)}.')
+    if not isinstance(value, str) or value not in ("embedding", "attention", "style"):
+        raise RecipeError(f'mixing must be "embedding", "attention" or "style", not {brief(value)}.')
     return None if value == "embedding" else value  # the first is how mixtures are read if nothing is said
 
 

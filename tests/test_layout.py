@@ -118,7 +118,9 @@ def test_reference_is_a_value_or_a_cell():
     [
         (dict(seed=[]), "empty axis"),
         (dict(seed=range(0)), "empty axis"),
-        (dict(seed=range(1000), guidance=list(range(1000))), "1,000,000 cells.*limit=1000000"),
+        (dict(seed=range(1000), guidance=list(range(100))), "100,000 cells.*limit=100000"),
+        (dict(seed=range(10**7), limit=10**30), "10,000,000 cells.* at most 100,000.*in parts"),
+        (dict(seed=range(10**30), limit=10**30), "at most 100,000"),
         (dict(seed=range(10**12)), "1,000,000,000,000 cells"),
         (dict(cfg=[1, 2]), "nbgen calls it guidance"),
         (dict(smapler=["ddim"]), "did you mean sampler"),

@@ -21,7 +21,7 @@ from ..engine.batching import Engine, Failed
 from ..engine.knee import Knee
 from ..engine.observer import Observer, RunStats
 from ..errors import RecipeError
-from ..names import check_fields
+from ..names import refuse_unknown
 from ..picture import Cost, Picture
 from ..recipe import MAX_TEXT, ModelRef, Recipe
 from .residence import Residence, is_weightless
@@ -104,9 +104,7 @@ class Model:
         Raises RecipeError before any work, for a field this model does not have (naming those it has) and for
         a value it cannot make (naming the nearest it can).
         """
-        problems = check_fields(fields, self.fields)
-        if problems:
-            raise RecipeError(" ".join(problems))
+        refuse_unknown(fields, self.fields)
         given = {name: value for name, value in fields.items() if value is not None}
         check_length(given)
         defaults = dict(self.defaults)

@@ -15,20 +15,21 @@ from ..errors import RecipeError, brief
 from ..jobs import Job
 from ..layout import Layout
 from ..models.base import Model
-from ..models.loading import find
 from ..models.residence import weightless
 from ..picture import Picture
-from ..recipe import FIELDS, Mix, ModelRef, Recipe
+from ..recipe import Mix, ModelRef, Recipe
 from ..styling import styled
+from ..values import as_count
 from .auditing import audit
 from .existing import compare_existing
 from .grid import Grid
-from .making import as_model, noted
+from .making import as_model, model_of, noted
 from .picture_axes import axes_with_hashes, with_hashes
 from .planning import Plan, estimate
 from .running import start_each
 from .waiting import deliver
 from .watching import say
+from .wishes import Wishes
 
 _ARGUMENTS = frozenset(
     {"n", "style", "model", "where", "reference", "limit", "wait", "fresh", "store", "exact"}
@@ -76,7 +77,7 @@ def compare(
     n: pictures in each cell, with seeds seed, seed + 1, … (seed is 0 when left out)
     where: a function that says which cells to keep: `where=lambda sampler, steps: …`
     reference: a value, or a dict of several, that cells are measured against
-    limit: the most cells that are not taken for a slip
+    limit: the most cells that are not taken for a slip; at most 100,000 in any case
     wait, fresh, store, exact: as in `generate`
 
     Everything is checked before anything runs; RecipeError lists all problems at once. What the store has is
@@ -87,6 +88,7 @@ def compare(
     """
     if isinstance(start, (Mapping, PurePath)):
         return compare_existing(start, axes, fields, n, where, reference)
+    wishes = Wishes(wait, fresh, store, exact)
     layout, models = _prepare(start, axes, fields, n, where, reference, limit)
     recipes = layout.recipes
     for line in [*_notes(recipes, models), *audit(layout, models)]:
@@ -98,7 +100,7 @@ def compare(
         return Grid(layout, job.finished, reasons, title, _in_common(recipes))
 
     groups = _by_model(recipes, models)
-    job = start_each(groups, recipes, fresh=fresh, store=store, exact=exact, make_result=make_grid)
+    job = start_each(groups, recipes, wishes, make_result=make_grid)
     if layout.axes and len(layout.cells) == math.prod(layout.shape):
         job.columns = layout.shape[-1]
     return deliver(job) if wait else job
@@ -124,9 +126,9 @@ def plan(
     """
     if isinstance(start, (Mapping, PurePath)):
         raise RecipeError("these pictures exist already: there is nothing to plan.")
+    wishes = Wishes(wait, fresh, store, exact)
     layout, models = _prepare(start, axes, fields, n, where, reference, limit)
-    groups = _by_model(layout.recipes, models)
-    return estimate(groups, layout.recipes, fresh=fresh or not store, exact=exact)
+    return estimate(_by_model(layout.recipes, models), layout.recipes, wishes)
 
 
 def _prepare(
@@ -139,8 +141,7 @@ def _prepare(
     limit: int,
 ) -> tuple[Layout, dict[ModelRef, Model]]:
     """The checked layout, and the models that take part."""
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise RecipeError(f"limit must be a whole number from 1, not {limit!r:.40}.")
+    limit = as_count("limit", limit, 1)
     for each in axes:
         if not isinstance(each, Axis):
             raise RecipeError(
@@ -152,7 +153,8 @@ def _prepare(
     # Several models may not fit into memory together: their cells are checked before their weights are read.
     with weightless() if len(choices) > 1 else contextlib.nullcontext():
         chosen = {id(choice): as_model(choice) for choice in choices}
-    default = next(iter(chosen.values())) if chosen else _default_model(start)
+    carried = start.recipe if isinstance(start, Picture) else None
+    default = next(iter(chosen.values())) if chosen else model_of(carried, None)
     models = list(chosen.values()) or [default]
     known = frozenset().union(*(model.fields for model in models)) | _ARGUMENTS
     written = {*given, *(name for each in axes for name in each.fields)}
@@ -193,12 +195,7 @@ def _given(start: Start, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dic
             raise RecipeError(
                 "this picture carries no recipe, so there is nothing to start from: give a prompt."
             )
-        neutral = Recipe()
-        kept = {name: getattr(start.recipe, name) for name in FIELDS if name != "model"}
-        return given, {
-            **base,
-            **{name: value for name, value in kept.items() if value != getattr(neutral, name)},
-        }
+        return given, {**base, **start.recipe.replace(model=None).written()}
     if isinstance(start, (str, Mix)) or varies(start):
         if "prompt" in given:
             raise RecipeError("the prompt is given twice: first, and as prompt=.")
@@ -218,12 +215,6 @@ def _model_choices(axes: Sequence[Axis], given: Mapping[str, Any]) -> list[Any]:
     changing = [*axes, *(each for name, each in given.items() if isinstance(each, Axis) and name != "model")]
     found += [change["model"] for each in changing for change in each.changes if "model" in change]
     return [each for each in found if each is not None]
-
-
-def _default_model(start: Start) -> Model:
-    if isinstance(start, Picture) and start.recipe is not None and start.recipe.model is not None:
-        return find(start.recipe.model)
-    return as_model(None)
 
 
 def _by_model(recipes: Sequence[Recipe], models: Mapping[ModelRef, Model]) -> list[tuple[Model, list[int]]]:

@@ -16,7 +16,7 @@ from ..engine.batching import Engine, Failed
 from ..errors import RecipeError
 from ..jobs import Job, submit
 from ..models.driven import DrivenModel
-from ..names import check_fields
+from ..names import refuse_unknown
 from ..recipe import Recipe, canonical_seed
 from ..sampling import BY_NAME, find_sampler, find_schedule
 from ..show.curves import Curve, log_log
@@ -151,9 +151,7 @@ def convergence(
     chosen = as_model(model)
     if not isinstance(chosen, DrivenModel):
         raise RecipeError(f"the model {chosen.ref.name!r} has no samplers to compare.")
-    problems = check_fields(fields, chosen.fields)
-    if problems:
-        raise RecipeError(" ".join(problems))
+    refuse_unknown(fields, chosen.fields)
     # A schedule or options that the notebook has set belong to its own sampler.
     base = session.default_fields(chosen.fields - {"sampler", "schedule", "options", "steps"})
     base |= {name: value for name, value in fields.items() if value is not None or name == "negative"}

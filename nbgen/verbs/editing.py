@@ -10,18 +10,17 @@ import numpy as np
 from .. import session
 from ..errors import PictureFileError, RecipeError, brief
 from ..inputs import blob_of, fitted, opened
-from ..jobs import Job
 from ..models.base import Model
-from ..models.loading import find
-from ..names import check_fields
+from ..names import refuse_unknown
 from ..picture import Picture
 from ..recipe import Mix, Recipe
 from ..values import as_whole
-from .making import as_model
+from .making import model_of
 from .running import start
 from .stops import arc, mixed
 from .waiting import deliver
 from .watching import say
+from .wishes import Wishes
 
 FEATHER = 4
 """Pixels over which what is painted anew passes into a picture where nothing is said."""
@@ -61,6 +60,7 @@ def outpaint(
 
         wide = nbgen.outpaint(picture, left=32, right=32)
     """
+    wishes = Wishes(wait, fresh, store, exact)
     sides = {"left": left, "right": right, "top": top, "bottom": bottom}
     sides = {name: as_whole(name, value) for name, value in sides.items()}
     if min(sides.values()) < 0 or not any(sides.values()):
@@ -92,7 +92,7 @@ def outpaint(
         "mask": ~kept,
         "feather": feather,
     }
-    return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
+    return _make(chosen, {**base, **given}, wishes)
 
 
 def upscale(
@@ -119,6 +119,7 @@ def upscale(
 
         large = nbgen.upscale(picture, 2)
     """
+    wishes = Wishes(wait, fresh, store, exact)
     if isinstance(times, bool) or not isinstance(times, (int, float)) or not 1 < times <= MOST_TIMES:
         raise RecipeError(f"times must be above 1 and at most {MOST_TIMES}, not {brief(times)}.")
     chosen, base = _base(picture, prompt, model, fields, {"image", "mask", "size"})
@@ -137,7 +138,7 @@ def upscale(
     given = {"strength": REFINED, "windows": windows, **fields, "image": _enlarged(image, size), "size": size}
     if given["windows"] is not None and prompt is None:
         base["prompt"] = ""  # each window would draw all that the words say
-    return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
+    return _make(chosen, {**base, **given}, wishes)
 
 
 def blend(
@@ -164,6 +165,7 @@ def blend(
 
         nbgen.blend(cat, dog, 0.5)
     """
+    wishes = Wishes(wait, fresh, store, exact)
     if isinstance(part, bool) or not isinstance(part, (int, float)) or not 0 <= part <= 1:
         raise RecipeError(f"part is how much of the other picture there is, from 0 to 1, not {brief(part)}.")
     chosen, base = _base(one, prompt, model, fields, {"image", "mask"})
@@ -174,7 +176,7 @@ def blend(
             base["seed"] = arc(base.get("seed", 0), theirs.seed, float(part))
     image = mixed((1 - part, blob_of("one", one)), (part, blob_of("other", other)))
     given = {"strength": BLENDED, **fields, "image": image}
-    return _make(chosen, {**base, **given}, wait=wait, fresh=fresh, store=store, exact=exact)
+    return _make(chosen, {**base, **given}, wishes)
 
 
 def _base(
@@ -184,15 +186,10 @@ def _base(
     if isinstance(picture, Recipe):
         raise PictureFileError("this verb works on pixels: give a picture, not its recipe.")
     recipe = picture.recipe if isinstance(picture, Picture) else None
-    if model is None and recipe is not None and recipe.model is not None:
-        chosen = find(recipe.model)
-    else:
-        chosen = as_model(model)
+    chosen = model_of(recipe, model)
     if "image" not in chosen.fields:
         raise RecipeError(f"the model {chosen.ref.name!r} draws from words alone: it has no field 'image'.")
-    problems = check_fields(fields, chosen.fields - own)
-    if problems:
-        raise RecipeError(" ".join(problems))
+    refuse_unknown(fields, chosen.fields - own)
     base: dict[str, Any] = {"seed": 0, **session.default_fields(chosen.fields - own)}
     if recipe is not None:
         kept = ("prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "options")
@@ -208,9 +205,9 @@ def _enlarged(digest: str, size: tuple[int, ...]) -> str:
     return blob_of("picture", fitted(opened(digest), (size[0], size[1])))
 
 
-def _make(model: Model, fields: dict[str, Any], *, wait: bool, **options: Any) -> Any:
+def _make(model: Model, fields: dict[str, Any], wishes: Wishes) -> Any:
     recipe = model.resolve(**{name: value for name, value in fields.items() if value is not None})
     for note in model.notes(recipe):
         say(note)
-    job: Job = start(model, [recipe], whole=True, make_result=lambda job: job.pictures[0], **options)
-    return deliver(job) if wait else job
+    job = start(model, [recipe], wishes, whole=True, make_result=lambda job: job.pictures[0])
+    return deliver(job) if wishes.wait else job

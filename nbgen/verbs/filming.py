@@ -16,12 +16,11 @@ from ..errors import RecipeError, brief
 from ..jobs import Job, submit
 from ..models.base import Model
 from ..models.driven import DrivenModel
-from ..models.loading import find
-from ..names import check_fields
+from ..names import refuse_unknown
 from ..picture import Picture, Pictures
 from ..recipe import Recipe, canonical_seed
 from ..values import one_or_several
-from .making import as_model
+from .making import as_model, model_of
 from .waiting import deliver
 
 SNAPSHOTS = 8
@@ -82,9 +81,7 @@ def filmstrip(
 def _recipe(prompt: Any, seed: int | None, model: Any, fields: dict[str, Any]) -> tuple[Recipe, DrivenModel]:
     if not isinstance(prompt, Picture):
         chosen = _with_a_run(as_model(model))
-        problems = check_fields(fields, chosen.fields)
-        if problems:
-            raise RecipeError(" ".join(problems))
+        refuse_unknown(fields, chosen.fields)
         base = {"seed": 0, **session.default_fields(chosen.fields)}
         if fields.get("sampler") is not None:  # these belong to the sampler that the notebook has set
             base = {name: value for name, value in base.items() if name not in ("schedule", "options")}
@@ -93,7 +90,7 @@ def _recipe(prompt: Any, seed: int | None, model: Any, fields: dict[str, Any]) -
         return chosen.resolve(**base | ({} if seed is None else {"seed": canonical_seed(seed)})), chosen
     if prompt.recipe is None or prompt.recipe.model is None:
         raise RecipeError("this picture carries no recipe of a model, so its run cannot be shown.")
-    chosen = _with_a_run(as_model(model) if model is not None else find(prompt.recipe.model))
+    chosen = _with_a_run(model_of(prompt.recipe, model))
     if seed is not None:
         fields = {**fields, "seed": canonical_seed(seed)}
     return chosen.check(prompt.recipe.replace(**fields, model=chosen.ref)), chosen

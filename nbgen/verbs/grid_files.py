@@ -12,7 +12,7 @@ from ..arranging import Arrangement
 from ..layout import Layout
 from ..metadata import XMP, xmp_packet
 from ..picture import Picture
-from ..recipe import FIELDS, ModelRef, Recipe
+from ..recipe import ModelRef, Recipe
 from ..show.table import Table
 from ..show.viewer import ViewCell
 
@@ -131,11 +131,10 @@ def _recipe_text(recipe: Recipe | None, picture: Picture | None) -> str:
     """A line for each field that the recipe sets, and what the picture took."""
     lines = []
     if recipe is not None:
-        neutral = Recipe()
-        for name in FIELDS:
-            value = getattr(recipe, name)
-            if value != getattr(neutral, name) or name == "seed":
-                lines.append((name, value.name if isinstance(value, ModelRef) else _words(value)))
+        lines += [
+            (name, value.name if isinstance(value, ModelRef) else _words(value))
+            for name, value in recipe.written().items()
+        ]
     elif picture is not None and picture.name:
         lines.append(("name", picture.name))
     if picture is not None and picture.cost.calls:

@@ -18,6 +18,7 @@ from ..models.base import Model
 from ..picture import Picture
 from ..recipe import Recipe
 from ..show.walking import Distances, Pixels, neighbour_distances
+from ..values import as_count, as_flag
 from .grid import Grid
 from .inverting import reconstructions
 from .making import MOST_PICTURES
@@ -28,6 +29,7 @@ from .stops import between, complete, fresh_noise_on_the_way
 from .waiting import deliver
 from .walk import Walk
 from .watching import say
+from .wishes import Wishes
 
 _FEWEST_LOOKS = 5
 """Pictures that a perceptual pace looks at first, at least."""
@@ -92,14 +94,15 @@ def interpolate(
 
         walk = nbgen.interpolate(["a cat face", "a dog face"], frames=24, seed=7, pace="perceptual")
     """
-    count = _as_count("frames", frames, 2)
+    wishes = Wishes(wait, fresh, store, exact)
+    count = as_count("frames", frames, 2, MOST_PICTURES)
     if pace not in PACES:
         raise RecipeError(f"pace must be {' or '.join(map(repr, PACES))}, not {pace!r:.40}.")
     if distances is not None and not callable(distances):
         raise RecipeError(f"distances must be a function of two lists of pictures, not {distances!r:.40}.")
     eased = as_easing(easing)
     resolved, chosen = complete(stops, prompt=prompt, along=along, method=method, model=model, fields=fields)
-    way = _Way(tuple(resolved), bool(loop), method, chosen)
+    way = _Way(tuple(resolved), as_flag("loop", loop), method, chosen)
     places = even(count, way.loop, eased)
     with chosen.settled():
         recipes = way.recipes(places)  # checked here also where the pace will choose other places
@@ -111,11 +114,11 @@ def interpolate(
         notes = reconstructions(resolved, frames)
         return Walk(frames, loop=way.loop and len(job.finished) == count, distances=eye, notes=notes)
 
-    options: dict[str, Any] = {"fresh": fresh, "store": store, "exact": exact, "make_result": make_walk}
     if pace == "perceptual":
-        job = start_planned(chosen, _perceptual(way, count, eased, eye), count, **options)
+        looks = _perceptual(way, count, eased, eye)
+        job = start_planned(chosen, looks, count, wishes, make_result=make_walk)
     else:
-        job = start(chosen, recipes, whole=True, **options)
+        job = start(chosen, recipes, wishes, whole=True, make_result=make_walk)
     return _told(deliver(job)) if wait else job
 
 
@@ -143,8 +146,9 @@ def interpolate_grid(
 
         nbgen.interpolate_grid([1, 2, 3, 4], rows=5, columns=5, prompt="a cat face")
     """
-    down, across = _as_count("rows", rows, 2), _as_count("columns", columns, 2)
-    _as_count("rows × columns", down * across, 4)
+    wishes = Wishes(wait, fresh, store, exact)
+    down, across = (as_count(*each, 2, MOST_PICTURES) for each in (("rows", rows), ("columns", columns)))
+    as_count("rows × columns", down * across, 4, MOST_PICTURES)
     resolved, chosen = complete(
         stops, prompt=prompt, along=None, method=method, model=model, fields=fields, least=4
     )
@@ -173,7 +177,7 @@ def interpolate_grid(
         reasons = {number: str(error) for number, error in job.errors.items()}
         return Grid(layout, job.finished, reasons, "between four corners", notes)
 
-    job = start(chosen, layout.recipes, fresh=fresh, store=store, exact=exact, make_result=make_grid)
+    job = start(chosen, layout.recipes, wishes, make_result=make_grid)
     job.columns = across
     return deliver(job) if wait else job
 
@@ -256,15 +260,6 @@ def _as_the_model_sees(model: Model, ones: Sequence[Pixels], others: Sequence[Pi
         float(np.sqrt(np.mean((features[id(one)] - features[id(other)]) ** 2)))
         for one, other in zip(ones, others, strict=True)
     ]
-
-
-def _as_count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise RecipeError(f"{name} must be a whole number from {least}, not {value!r:.40}.")
-    count = int(value.__index__())
-    if not least <= count <= MOST_PICTURES:
-        raise RecipeError(f"{name} must be from {least} to {MOST_PICTURES:,}, not {count:,}.")
-    return count
 
 
 def _told(walk: Walk) -> Walk:

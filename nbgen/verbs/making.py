@@ -11,14 +11,15 @@ from ..errors import RecipeError, brief
 from ..jobs import Job
 from ..models.base import Model
 from ..models.loading import find, load
-from ..names import check_fields
+from ..names import refuse_unknown
 from ..picture import Picture, Pictures
-from ..recipe import FIELDS, MAX_SEED, Mix, ModelRef, Recipe, canonical_seed
+from ..recipe import MAX_SEED, Mix, ModelRef, Recipe, canonical_seed
 from ..styling import styled
 from ..values import as_whole
 from .running import start
 from .waiting import deliver
 from .watching import say
+from .wishes import Wishes
 
 MOST_PICTURES = 10_000
 """Pictures that one call makes; more is most likely a slip."""
@@ -61,6 +62,7 @@ def generate(
 
         pictures = nbgen.generate("a red apple on a blue background", n=4, seed=7)
     """
+    wishes = Wishes(wait, fresh, store, exact)
     chosen = as_model(model)
     prompts = _prompts(prompt, fields, chosen)
     defaults = session.default_fields(chosen.fields)
@@ -68,23 +70,13 @@ def generate(
         seed = defaults.pop("seed", None)
     defaults.pop("seed", None)
     seeds, drawn = _seeds(seed, n, len(prompts))
-    problems = check_fields(fields, chosen.fields | _ARGUMENTS | {"style"})
-    if problems:
-        raise RecipeError(" ".join(problems))
+    refuse_unknown(fields, chosen.fields | _ARGUMENTS | {"style"})
     given = {**defaults, **{name: value for name, value in fields.items() if value is not None}}
     with chosen.settled():
         said = [styled({**given, **words}, chosen.fields) for words in prompts]
         recipes = [chosen.resolve(**{**words, "seed": number}) for words in said for number in seeds]
     _say(recipes, chosen, drawn)
-    job = start(
-        chosen,
-        recipes,
-        fresh=fresh,
-        store=store,
-        exact=exact,
-        whole=True,
-        make_result=lambda job: Pictures(job.pictures),
-    )
+    job = start(chosen, recipes, wishes, whole=True, make_result=lambda job: Pictures(job.pictures))
     return deliver(job) if wait else job
 
 
@@ -101,16 +93,10 @@ def remake(
     **changes: Any,
 ) -> Picture:
     """One picture again from its recipe, with the changed fields; on the model that made it unless another is given."""
-    chosen = as_model(model) if model is not None or recipe.model is None else find(recipe.model)
-    problems = check_fields(changes, chosen.fields | _ARGUMENTS - {"n"})
-    if problems:
-        raise RecipeError(" ".join(problems))
-    neutral = Recipe()
-    kept = {
-        name: getattr(recipe, name)
-        for name in FIELDS
-        if name != "model" and getattr(recipe, name) != getattr(neutral, name)
-    }
+    wishes = Wishes(fresh=fresh, store=store, exact=exact)
+    chosen = model_of(recipe, model)
+    refuse_unknown(changes, chosen.fields | _ARGUMENTS - {"n"})
+    kept = recipe.replace(model=None).written()
     if model is not None:
         kept = {name: value for name, value in kept.items() if name in chosen.fields}
     if changes.get("sampler") not in (None, recipe.sampler):
@@ -118,16 +104,7 @@ def remake(
     if changes.get("seed") is None:
         changes["seed"] = recipe.seed
     again = chosen.resolve(**{**kept, **changes})
-    job = start(
-        chosen,
-        [again],
-        fresh=fresh,
-        store=store,
-        exact=exact,
-        whole=True,
-        make_result=lambda job: job.pictures[0],
-    )
-    return deliver(job)
+    return deliver(start(chosen, [again], wishes, whole=True, make_result=lambda job: job.pictures[0]))
 
 
 def as_model(model: Any) -> Model:
@@ -135,6 +112,13 @@ def as_model(model: Any) -> Model:
     if isinstance(model, ModelRef):
         return find(model)
     return load(session.default_model() if model is None else model)
+
+
+def model_of(recipe: Recipe | None, model: Any) -> Model:
+    """The model that is given, else the one that the recipe names, else the notebook's own."""
+    if model is None and recipe is not None and recipe.model is not None:
+        return find(recipe.model)
+    return as_model(model)
 
 
 def _prompts(prompt: Any, fields: dict[str, Any], model: Model) -> list[dict[str, Any]]:
@@ -156,7 +140,7 @@ def _prompts(prompt: Any, fields: dict[str, Any], model: Model) -> list[dict[str
             raise RecipeError(f"prompt must be text, not {one!r:.60}.")
     if "prompt" not in model.fields:
         if several != [None]:
-            raise RecipeError(" ".join(check_fields(["prompt"], model.fields)))
+            refuse_unknown(["prompt"], model.fields)
         return [{}]
     if len(several) > MOST_PICTURES:
         raise RecipeError(f"one call makes at most {MOST_PICTURES:,} pictures, not {len(several):,} prompts.")

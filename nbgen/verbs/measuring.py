@@ -20,10 +20,14 @@ from ..picture import Picture
 from ..recipe import ModelRef, Recipe
 from ..show.measures import best, common_top, difference_map, distance, heat, paired_differences
 from ..show.table import Table
+from ..values import as_count
 from .running import start
+from .wishes import Wishes
 
 _AT_ONCE = 64
 """Pictures held in memory while their agreement with words is measured."""
+MOST_REPEATS = 100
+"""How often one picture is made to be timed."""
 LARGER_IS_BETTER = {"rmse": False, "psnr": True, "ssim": True}
 
 
@@ -173,8 +177,7 @@ def seconds_alone(layout: Layout, pictures: Mapping[int, Picture], repeats: int)
 
     Cells that differ in words or seed only share a setting, which is timed once.
     """
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= 100:
-        raise RecipeError(f"repeats must be a whole number from 1 to 100, not {repeats!r:.40}.")
+    repeats = as_count("repeats", repeats, 1, MOST_REPEATS)
     measured: dict[Recipe, float] = {}
     found = {}
     for number in range(len(layout.cells)):
@@ -190,9 +193,9 @@ def seconds_alone(layout: Layout, pictures: Mapping[int, Picture], repeats: int)
 
 def _timed(recipe: Recipe, repeats: int) -> float:
     assert recipe.model is not None
-    model = find(recipe.model)
+    model, alone = find(recipe.model), Wishes(fresh=True, store=False, exact=True)
     walls = []
     for _ in range(repeats + 1):  # the first one warms up
-        start(model, [recipe], fresh=True, store=False, exact=True).result()
+        start(model, [recipe], alone).result()
         walls.append(model.last_stats.wall)
     return statistics.median(walls[1:])

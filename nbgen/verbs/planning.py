@@ -12,6 +12,7 @@ from ..models.footprints import needed
 from ..quantities import counted, in_bytes
 from ..recipe import Recipe
 from ..storage import default_store
+from .wishes import Wishes
 
 _LOOKED_AT = 200
 _NEAREST = 20
@@ -57,11 +58,12 @@ class Plan:
 
 
 def estimate(
-    groups: Sequence[tuple[Model, Sequence[int]]], recipes: Sequence[Recipe], *, fresh: bool, exact: bool
+    groups: Sequence[tuple[Model, Sequence[int]]], recipes: Sequence[Recipe], wishes: Wishes
 ) -> Plan:
     """The plan for these recipes; `groups` say which are whose."""
     different = {recipe.key: recipe for recipe in recipes}
-    stored = set() if fresh else default_store().has(different, exact=exact)
+    exact = wishes.exact
+    stored = default_store().has(different, exact=exact) if wishes.reuse else set()
     calls = rows = memory = 0
     seconds: float | None = 0.0
     for model, places in groups:

@@ -14,6 +14,7 @@ from ..quantities import as_bytes, counted, in_bytes
 from ..recipe import ModelRef
 from ..sampling import find_sampler
 from ..storage import default_store
+from ..values import as_count
 
 
 class History(Pictures):
@@ -64,8 +65,7 @@ def history(
     """
     if not isinstance(text, str):
         raise RecipeError(f"history looks for words, not for {text!r:.60}.")
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise RecipeError(f"limit must be a whole number from 1, not {limit!r:.40}.")
+    limit = as_count("limit", limit, 1)
     if model is not None and not isinstance(model, (str, ModelRef)) and not hasattr(model, "ref"):
         raise RecipeError(f"history takes a model or its name, not {model!r:.60}.")
     if starred is not None and not isinstance(starred, bool):

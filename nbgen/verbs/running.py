@@ -22,25 +22,22 @@ from ..recipe import Recipe
 from ..storage import default_store
 from .turns import make_room
 from .watching import tick_seconds
+from .wishes import Wishes
 
 
 def start(
     model: Model,
     recipes: Sequence[Recipe],
+    wishes: Wishes,
     *,
-    fresh: bool = False,
-    store: bool = True,
-    exact: bool = False,
     whole: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
     """Starts making these pictures on the model's own thread.
 
-    fresh: make anew what is stored; store: look into the store and keep the pictures there; exact: one at a
-    time, alone, and reuse only pictures that were made so; whole: once all others are finished, a picture
-    that failed fails the job. Equal recipes are made once.
+    whole: once all others are finished, a picture that failed fails the job. Equal recipes are made once.
     """
-    making = _Making(recipes, fresh, store, exact, tick_seconds())
+    making = _Making(recipes, wishes, tick_seconds())
 
     def work(job: Job) -> None:
         making.make(job, model, range(len(recipes)), 0, 0)
@@ -58,10 +55,8 @@ def start_planned(
     model: Model,
     plan: Plan,
     total: int,
+    wishes: Wishes,
     *,
-    fresh: bool = False,
-    store: bool = True,
-    exact: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
     """As `start` with `whole`, for `total` recipes that follow from pictures made on the way there."""
@@ -75,9 +70,7 @@ def start_planned(
             while True:
                 part = _Part(job)
                 later = model.calls(recipes[0]) * total
-                _Making(recipes, fresh, store, exact, tick).make(
-                    part, model, range(len(recipes)), calls, later
-                )
+                _Making(recipes, wishes, tick).make(part, model, range(len(recipes)), calls, later)
                 if part.errors:
                     raise next(iter(part.errors.values()))
                 if len(part.finished) < len(recipes):
@@ -86,7 +79,7 @@ def start_planned(
                 recipes = plan.send(part.pictures)
         except StopIteration as stop:
             recipes = stop.value
-        _Making(recipes, fresh, store, exact, tick).make(job, model, range(total), calls, 0)
+        _Making(recipes, wishes, tick).make(job, model, range(total), calls, 0)
         if job.errors:
             raise next(iter(job.errors.values()))
 
@@ -110,10 +103,8 @@ class _Part(Job):
 def start_each(
     groups: Sequence[tuple[Model, Sequence[int]]],
     recipes: Sequence[Recipe],
+    wishes: Wishes,
     *,
-    fresh: bool = False,
-    store: bool = True,
-    exact: bool = False,
     make_result: Callable[[Job], Any] | None = None,
 ) -> Job:
     """As `start`, for several models one after the other; `groups` say which recipes are whose, by place.
@@ -121,7 +112,7 @@ def start_each(
     Where memory asks for it, the models that have had their turn let go of their weights. One that cannot be
     read fails in its own places.
     """
-    making = _Making(recipes, fresh, store, exact, tick_seconds())
+    making = _Making(recipes, wishes, tick_seconds())
     conductor = _Conductor()
 
     def work(job: Job, keep: _Conductor = conductor) -> None:
@@ -168,28 +159,24 @@ class _Making:
     """What is to be made, and how: shared by all the models that take part."""
 
     recipes: Sequence[Recipe]
-    fresh: bool
-    store: bool
-    exact: bool
+    wishes: Wishes
     tick: float | None
     """The longest a tick should take, None where nobody watches."""
 
     def lacks(self, chosen: Sequence[int]) -> bool:
         """Whether any of these is still to be made."""
         keys = {self.recipes[index].key for index in chosen}
-        return self.fresh or not self.store or default_store().has(keys, exact=self.exact) != keys
+        return not self.wishes.reuse or default_store().has(keys, exact=self.wishes.exact) != keys
 
     def make(self, job: Job, model: Model, chosen: Sequence[int], before: int, after: int) -> None:
         """The recipes at the places `chosen`; other models make `before` and `after` calls in this job."""
         places: dict[str, list[int]] = {}
         for index in chosen:
             places.setdefault(self.recipes[index].key, []).append(index)
-        wanted = []
+        wanted, wishes = [], self.wishes
         for indices in places.values():
             recipe = self.recipes[indices[0]]
-            known = (
-                default_store().get(recipe.key, exact=self.exact) if self.store and not self.fresh else None
-            )
+            known = default_store().get(recipe.key, exact=wishes.exact) if wishes.reuse else None
             if known is None:
                 wanted.append(recipe)
                 continue
@@ -199,9 +186,9 @@ class _Making:
         decode = getattr(model, "decode", None)
         tiny = getattr(model, "preview", None)
         chosen_places = [places[recipe.key] for recipe in wanted]
-        watcher = _Placing(job, chosen_places, self.store, before, after, decode, tiny)
+        watcher = _Placing(job, chosen_places, wishes.store, before, after, decode, tiny)
         if wanted:
-            for _ in model.run(wanted, watcher, exact=self.exact, tick_seconds=self.tick):
+            for _ in model.run(wanted, watcher, exact=wishes.exact, tick_seconds=self.tick):
                 pass
 
 

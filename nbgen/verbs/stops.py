@@ -10,7 +10,7 @@ from .. import session
 from ..errors import RecipeError
 from ..models.base import Model
 from ..models.loading import find
-from ..names import check_fields
+from ..names import refuse_unknown
 from ..picture import Picture
 from ..recipe import FIELDS, Mix, Recipe
 from ..samplers import BY_NAME
@@ -74,7 +74,7 @@ def complete(
     if method == "attention":
         given["mixing"] = method
     base = {"seed": 0, **beside_pictures(own, chosen), **session.default_fields(chosen.fields)}
-    base |= written(carried[0]) if carried else {}
+    base |= carried[0].replace(model=None).written() if carried else {}
     if along in ("prompt", "seed"):
         # The other one stays as it is at the first stop, or where that one leaves it open.
         fixed = ("seed", "inverted") if along == "prompt" else ("prompt",)
@@ -151,18 +151,9 @@ def _recipe_of(stop: Any, number: int) -> Recipe | None:
 def _own_fields(stop: Any, recipe: Recipe | None) -> dict[str, Any]:
     """The fields that one stop sets by itself."""
     if recipe is not None:
-        return written(recipe)
+        return recipe.replace(model=None).written()
     of_words = isinstance(stop, str) or (isinstance(stop, Mix) and isinstance(stop.values[0], str))
     return {"prompt" if of_words else "seed": stop}
-
-
-def written(recipe: Recipe) -> dict[str, Any]:
-    """The fields that a recipe sets, the model aside."""
-    neutral = Recipe()
-    values = {name: getattr(recipe, name) for name in FIELDS if name != "model"}
-    return {
-        name: value for name, value in values.items() if name == "seed" or value != getattr(neutral, name)
-    }
 
 
 def _model(model: Any, carried: Sequence[Recipe]) -> Model:
@@ -205,9 +196,7 @@ def _given(
     """What the call says for all stops alike."""
     if "mixing" in fields:
         raise RecipeError("how the prompts of a walk are mixed is said by method=, not by mixing=.")
-    problems = check_fields(fields, model.fields | {"frames", "along", "loop", "method", "pace", "easing"})
-    if problems:
-        raise RecipeError(" ".join(problems))
+    refuse_unknown(fields, model.fields | {"frames", "along", "loop", "method", "pace", "easing"})
     given = {name: value for name, value in {**fields, "prompt": prompt}.items() if value is not None}
     for name in ("prompt", "seed"):
         if name not in given:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import RecipeError
-from ..jobs import Job
 from ..models.base import Model
-from ..models.loading import find
 from ..picture import Picture, Pictures
 from ..recipe import MAX_SEED, Mix, Recipe
-from .making import MOST_PICTURES, as_model
+from ..values import as_count
+from .making import MOST_PICTURES, model_of
 from .running import start
-from .stops import arc, written
+from .stops import arc
 from .waiting import deliver
+from .wishes import Wishes
 
 
 def vary(
@@ -42,6 +42,7 @@ def vary(
 
         nbgen.vary(nbgen.generate("a cat face", seed=7)[0], n=4, amount=0.3)
     """
+    wishes = Wishes(wait, fresh, store, exact)
     if by not in ("noise", "image"):
         raise RecipeError(f'by must be "noise" or "image", not {by!r:.40}.')
     recipe = (
@@ -57,17 +58,14 @@ def vary(
         raise RecipeError(
             f'by="image" varies the pixels of a picture, and {called} has none: give the picture.'
         )
-    if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n.__index__() <= MOST_PICTURES:
-        raise RecipeError(f"n must be a whole number from 1 to {MOST_PICTURES:,}, not {n!r:.40}.")
+    count = as_count("n", n, 1, MOST_PICTURES)
     if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 < amount <= 1:
         raise RecipeError(f"amount must be above 0 and at most 1, not {amount!r:.40}.")
-    chosen = (
-        as_model(model) if model is not None or recipe is None or recipe.model is None else find(recipe.model)
-    )
+    chosen = model_of(recipe, model)
     seeds = () if recipe is None else recipe.seed.values if isinstance(recipe.seed, Mix) else (recipe.seed,)
     last = max((int(seed) for seed in seeds), default=-1)
     # Past the largest seed they go on from 0.
-    others = [(last + 1 + number) % (MAX_SEED + 1) for number in range(n)]
+    others = [(last + 1 + number) % (MAX_SEED + 1) for number in range(count)]
     with chosen.settled():
         if by == "noise":
             assert recipe is not None
@@ -77,11 +75,7 @@ def vary(
             ]
         else:
             recipes = _drawn_on(picture, recipe, chosen, float(amount), others)
-
-    def make_pictures(job: Job) -> Pictures:
-        return Pictures(job.pictures)
-
-    job = start(chosen, recipes, fresh=fresh, store=store, exact=exact, whole=True, make_result=make_pictures)
+    job = start(chosen, recipes, wishes, whole=True, make_result=lambda job: Pictures(job.pictures))
     return deliver(job) if wait else job
 
 
@@ -93,8 +87,8 @@ def _drawn_on(
         raise RecipeError(
             f'by="image" needs a model that draws from a picture, and {model.ref.name!r} does not: by="noise" works.'
         )
-    own = {} if recipe is None else written(recipe)
-    kept = {name: value for name, value in own.items() if name in model.fields and name not in _BEGINNING}
+    own = {} if recipe is None else recipe.written()
+    kept = {name: value for name, value in own.items() if name in model.fields - _BEGINNING}
     first = model.resolve(**{"prompt": "", **kept, "image": picture, "strength": strength, "seed": seeds[0]})
     return [first.replace(seed=seed) for seed in seeds]
 

@@ -31,6 +31,7 @@ from ..show.walking import (
     sharpness_at_the_middle,
 )
 from ..show.words import one_line
+from ..values import as_count
 
 FPS = 12.0
 """Frames a second, where nobody says otherwise."""
@@ -112,9 +113,7 @@ class Walk(Sequence[Picture]):
 
     def strip(self, n: int = 8) -> Image.Image:
         """`n` frames, evenly chosen, side by side in one picture; both ends are among them."""
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise RecipeError(f"n must be a whole number from 1, not {n!r:.40}.")
-        places = self._spread(n)
+        places = self._spread(as_count("n", n, 1))
         return Pictures(self[place] for place in places).sheet(
             columns=len(places), labels=[str(place + 1) for place in places]
         )

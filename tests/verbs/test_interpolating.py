@@ -263,7 +263,7 @@ PICTURE = nbgen.Picture(np.zeros((32, 32, 3), np.uint8))
 WRONG = {
     "one stop": (dict(stops=["a cat"]), "at least 2 stops"),
     "no list": (dict(stops="a cat"), "list of two or more"),
-    "one frame": (dict(frames=1), "frames must be from 2"),
+    "one frame": (dict(frames=1), "frames must be a whole number from 2"),
     "a flag for frames": (dict(frames=True), "whole number"),
     "equal stops": (dict(stops=["a", "a"]), "all stops are the same"),
     "other steps": (

@@ -13,6 +13,7 @@ from nbgen import jobs
 from nbgen.errors import RecipeError, SamplerError
 from nbgen.storage import default_store
 from nbgen.testing import tiny_gan, tiny_sd
+from nbgen.verbs.wishes import Wishes
 
 
 @pytest.fixture(scope="module", params=["sd", "gan"])
@@ -225,7 +226,8 @@ def test_pictures_are_stored_as_they_finish(sd) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "submit", submit)
-        running.start(model, [model.resolve(prompt="x", seed=seed, guidance=1, steps=3) for seed in range(8)])
+        recipes = [model.resolve(prompt="x", seed=seed, guidance=1, steps=3) for seed in range(8)]
+        running.start(model, recipes, Wishes())
     started[0](job)
     assert seen == [1, 2, 3, 4]
     assert len(nbgen.history()) == 4

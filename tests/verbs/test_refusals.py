@@ -11,6 +11,7 @@ import torch
 import nbgen
 from nbgen.errors import ModelError, NbgenError, PictureFileError, RecipeError, SamplerError
 from nbgen.models.loading import load
+from nbgen.picture import Picture
 from nbgen.testing import TinyGenerator, tiny_gan, tiny_sd
 
 
@@ -96,6 +97,46 @@ def test_pictures_whose_names_read_alike_keep_their_places(model) -> None:
     grid = nbgen.compare({1: picture, "1": picture, "two": picture})
     assert grid.shape == (3,)
     assert [row["picture"] for row in grid.measure()] == ["1", "1", "two"]
+
+
+@pytest.mark.parametrize("value", ["no", 0, None])
+@pytest.mark.parametrize("wish", ["wait", "fresh", "store", "exact"])
+def test_what_is_neither_true_nor_false_is_no_wish(model, wish, value) -> None:
+    picture = Picture(np.zeros((64, 64, 3), np.uint8), model.resolve(prompt="a cat"))
+    for verb in (
+        lambda **wishes: nbgen.generate("a cat", model=model, **wishes),
+        lambda **wishes: nbgen.compare("a cat", model=model, **wishes),
+        lambda **wishes: nbgen.plan("a cat", model=model, **wishes),
+        lambda **wishes: nbgen.interpolate([1, 2], model=model, **wishes),
+        lambda **wishes: nbgen.interpolate_grid([1, 2, 3, 4], model=model, **wishes),
+        lambda **wishes: nbgen.vary(picture, model=model, **wishes),
+        lambda **wishes: nbgen.outpaint(picture, left=8, model=model, **wishes),
+        lambda **wishes: nbgen.upscale(picture, model=model, **wishes),
+        lambda **wishes: nbgen.blend(picture, picture, model=model, **wishes),
+    ):
+        with pytest.raises(RecipeError, match=f"^{wish} must be True or False"):
+            verb(**{wish: value})
+
+
+def test_a_limit_that_is_raised_without_end_ends_all_the_same(model) -> None:
+    for verb in (nbgen.plan, nbgen.compare):
+        with pytest.raises(RecipeError, match="at most 100,000: vary less, or compare in parts"):
+            verb("a cat", model=model, seed=range(10**7), limit=10**30)
+
+
+def test_an_axis_longer_than_memory_is_refused() -> None:
+    with pytest.raises(RecipeError, match="1,000,000 is the most"):
+        nbgen.axis("seed", range(10**30))
+
+
+def test_a_picture_whose_seed_is_0_keeps_it_where_the_notebook_has_another(model) -> None:
+    picture = Picture(np.zeros((64, 64, 3), np.uint8), model.resolve(prompt="a cat", seed=0, steps=1))
+    nbgen.defaults(seed=5)
+    try:
+        grid = nbgen.compare(picture, model=model, guidance=[1, 2])
+    finally:
+        nbgen.defaults(None)
+    assert {each.recipe.seed for each in grid} == {0}
 
 
 @pytest.mark.parametrize("arguments", [(0, 1, 10**9), (10**400, 1), (1e308, -1e308, 3)])

@@ -155,7 +155,7 @@ def test_comparing_and_walking_in_their_tabs(studio):
     assert studio._compare._cost.value.startswith("6 cells")
     studio._compare.run()
     assert studio.wait(PATIENCE)
-    grid = studio._compare.grid
+    grid = studio._compare.result
     assert grid.shape == (2, 3) and nbgen.last is grid
     assert studio._compare._stage.picture.startswith(b"\x89PNG")
     assert "sampler=[&#x27;ddim&#x27;, &#x27;heun&#x27;]" in studio._compare._code._text.value
@@ -164,7 +164,7 @@ def test_comparing_and_walking_in_their_tabs(studio):
     studio._walk._stops.value, studio._walk._frames.value = "a cat\na dog", 4
     studio._walk.run()
     assert studio.wait(PATIENCE)
-    assert len(studio._walk.walk) == 4 and b"acTL" in studio._walk._stage.picture
+    assert len(studio._walk.result) == 4 and b"acTL" in studio._walk._stage.picture
     studio._walk._stops.value = "a cat"
     studio._walk.run()
     assert studio.wait(PATIENCE) and "2 stops" in studio._walk._stage.state["error"]
@@ -181,7 +181,7 @@ def test_history_finds_by_words_and_stars(studio):
     assert not studio._history.pictures
     studio._history._starred.value = False
     press(studio, "collect", cat)
-    name, put = studio._actions.extra.children[0].children
+    name, put, _ = studio._actions.extra.children[0].children
     name.value = "my cats"
     put.click()
     assert nbgen.collections() == {"my cats": 1}
