@@ -8,19 +8,7 @@ import torch
 import nbgen
 from nbgen.analytic import GaussianMixture
 from nbgen.engine.asks import Conditioning
-
-# RMSE to a 999-call Heun solution at 10, 20 and 40 steps, measured with diffusers' own schedulers and a
-# separate program.
-TABLE = {
-    "ddim": (0.081, 0.041, 0.021),
-    "euler": (0.076, 0.039, 0.021),
-    "heun": (0.041, 0.017, 0.006),
-    "dpm++2m": (0.074, 0.048, 0.033),
-    "dpm++2m karras": (0.037, 0.007, 0.002),
-    "dpm++2m lu": (0.019, 0.004, 0.001),
-    "unipc": (0.073, 0.048, 0.033),
-    "unipc karras": (0.027, 0.002, 0.001),
-}
+from nbgen.teach.measuring import PUBLISHED
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +34,10 @@ def test_the_answer_is_the_gradient_of_the_log_density(mixture, timestep: int) -
 
 
 def test_convergence_reproduces_the_published_table(mixture) -> None:
-    measured = nbgen.convergence(model=mixture, sampler=[*TABLE], steps=[10, 20, 40], reference_steps=500)
+    measured = nbgen.convergence(model=mixture, sampler=[*PUBLISHED], steps=[10, 20, 40], reference_steps=500)
     found = {(each.label, each.steps): each.error for each in measured}
     assert measured.reference == "Heun with 999 calls"
-    for label, errors in TABLE.items():
+    for label, errors in PUBLISHED.items():
         for steps, expected in zip((10, 20, 40), errors, strict=True):
             assert found[label, steps] == pytest.approx(expected, rel=0.10, abs=0.001), (label, steps)
 

@@ -14,6 +14,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,13 @@ class Distribution:
         return nearest * max(self.modes, 1) // len(self.mixture.means)
 
 
+@lru_cache(maxsize=8)
+def grid(cells: int) -> Tensor:
+    """The middles of cells × cells cells that fill the square, (cells², 2) float64, row by row from the bottom."""
+    middles = (torch.arange(cells, dtype=torch.float64) + 0.5) * (2 * EXTENT / cells) - EXTENT
+    return torch.stack([middles.repeat(cells), middles.repeat_interleave(cells)], 1)
+
+
 def two_moons() -> tuple[Tensor, float]:
     angle = torch.linspace(0, torch.pi, 16, dtype=torch.float64)
     upper = torch.stack([angle.cos() - 0.5, angle.sin() - 0.25], 1)
@@ -106,6 +114,11 @@ PRESETS: dict[str, tuple[Callable[[], tuple[Tensor, float]], tuple[str, str], in
 
 NAMES = (*PRESETS, "letter A")
 """What a menu offers. "letter" followed by any other capital or small letter or digit is known as well."""
+
+
+def offered(chosen: Distribution) -> list[str]:
+    """A menu in which the chosen distribution stands, whatever it is."""
+    return [*NAMES] if chosen.name in NAMES else [*NAMES, chosen.name]
 
 
 def distribution(name: Any) -> Distribution:

@@ -8,9 +8,11 @@ yet" and stops nothing, so that "run all" reaches the end of every notebook.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from ..errors import NbgenError, did_you_mean
 
@@ -78,6 +80,22 @@ def check(number: str, answer: Any = None) -> Checked:
     if hint is None:
         return Checked(str(number), "right", right)
     return Checked(str(number), "hint", hint)
+
+
+def judged(given: Any, right: Any, hints: Iterable[tuple[Any, str]], otherwise: str) -> str | None:
+    """None for the right answer, the hint of the first mistake that it equals, else `otherwise`.
+
+    Equal is: the same shape, and the same numbers within 1e-5.
+    """
+    for wrong, hint in hints:
+        if _same(given, wrong):
+            return hint
+    return None if _same(given, right) else otherwise
+
+
+def _same(answer: Any, expected: Any) -> bool:
+    given, wanted = (torch.as_tensor(each, dtype=torch.float64) for each in (answer, expected))
+    return given.shape == wanted.shape and bool(torch.allclose(given, wanted, rtol=1e-5, atol=1e-7))
 
 
 def there(value: Any) -> Any:

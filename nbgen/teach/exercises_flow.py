@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .exercises import exercise, there
+from .exercises import exercise, judged, there
 
 _MEAN = torch.tensor([1.0, 0.5], dtype=torch.float64)
 _SPREAD = 0.4
@@ -15,12 +15,6 @@ _SPREAD = 0.4
 
 def _points(seed: int, count: int = 20) -> Tensor:
     return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def _same(answer: Any, expected: Tensor) -> bool:
-    """Whether the answer is this, shape and all, within 1e-5."""
-    given = torch.as_tensor(answer, dtype=torch.float64)
-    return given.shape == expected.shape and bool(torch.allclose(given, expected, rtol=1e-5, atol=1e-7))
 
 
 def _shape(answer: Any, expected: Tensor) -> str | None:
@@ -58,12 +52,12 @@ def score_of_one_gaussian(score: Any) -> str | None:
         (-offset / (alpha * _SPREAD + sigma) ** 2, "variances add, standard deviations do not."),
         (-offset, "the direction is right; the length is not yet: divide by the variance."),
     )
-    for wrong, hint in hints:
-        if _same(given, wrong):
-            return hint
-    if _same(given, -offset / variance):
-        return None
-    return "not quite. log p is -|x - m|² / (2 v) and a constant: what are m and v here, and what is its gradient?"
+    return judged(
+        given,
+        -offset / variance,
+        hints,
+        "not quite. log p is -|x - m|² / (2 v) and a constant: what are m and v here, and what is its gradient?",
+    )
 
 
 @exercise("10.2", "right. Twenty of these are a sampler.")
@@ -90,13 +84,11 @@ def one_step_of_ddim(step: Any) -> str | None:
         ),
         (x - (sigma - sigma_after) * noise, "that would be right where alpha does not change; here it does."),
     )
-    for wrong, hint in hints:
-        if _same(given, wrong):
-            return hint
-    if _same(given, right):
-        return None
-    return (
-        "not quite. First estimate x0 from x = alpha * x0 + sigma * noise, then mix it anew at the new level."
+    return judged(
+        given,
+        right,
+        hints,
+        "not quite. First estimate x0 from x = alpha * x0 + sigma * noise, then mix it anew at the new level.",
     )
 
 
@@ -130,11 +122,9 @@ def guidance(guided: Any) -> str | None:
             "at a larger scale it should go farther, not less far.",
         ),
     )
-    for wrong, hint in hints:
-        if _same(given, wrong):
-            return hint
-    if _same(given, right):
-        return None
-    return (
-        "not quite. Scale 0 gives everything, scale 1 the class; in between and beyond it is a straight line."
+    return judged(
+        given,
+        right,
+        hints,
+        "not quite. Scale 0 gives everything, scale 1 the class; in between and beyond it is a straight line.",
     )

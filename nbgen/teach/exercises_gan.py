@@ -8,12 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from .exercises import NotYet, exercise, there
-
-
-def _near(given: Any, expected: Tensor) -> bool:
-    answer = torch.as_tensor(given, dtype=torch.float64)
-    return answer.shape == expected.shape and bool(torch.allclose(answer, expected, rtol=1e-5, atol=1e-8))
+from .exercises import NotYet, exercise, judged, there
 
 
 @exercise("12.1", "right. Every discriminator of this notebook is measured against that one.")
@@ -32,12 +27,12 @@ def perfect_discriminator(best: Any) -> str | None:
         ),
         (p, "where there are many fakes too, a large p is no proof: q must come into it."),
     )
-    for wrong, hint in hints:
-        if _near(given, wrong):
-            return hint
-    if _near(given, p / (p + q)):
-        return None
-    return "not quite. Of all the points that land here, a part p is real and a part q is fake: what is the chance?"
+    return judged(
+        given,
+        p / (p + q),
+        hints,
+        "not quite. Of all the points that land here, a part p is real and a part q is fake: what is the chance?",
+    )
 
 
 @exercise("12.2", "right. Its gradient is largest exactly where the fakes are worst.")
@@ -63,12 +58,12 @@ def non_saturating(loss: Any) -> str | None:
         (-(1 - real).log().mean(), "that rewards being caught: it is D(fake) whose logarithm should grow."),
         (softplus(-scores).sum(), "take the mean over the fakes, not their sum."),
     )
-    for wrong, hint in hints:
-        if _near(given, wrong):
-            return hint
-    if _near(given, softplus(-scores).mean()):
-        return None
-    return "not quite. D(fake) is sigmoid(score), and the loss is the mean of -log D(fake)."
+    return judged(
+        given,
+        softplus(-scores).mean(),
+        hints,
+        "not quite. D(fake) is sigmoid(score), and the loss is the mean of -log D(fake).",
+    )
 
 
 @exercise("12.3", "right. This line, and nothing else, brought the lost modes back.")
@@ -86,7 +81,6 @@ def penalty_r1(penalty: Any) -> str | None:
     points = real.clone().requires_grad_()
     (slope,) = torch.autograd.grad(discriminator(points).sum(), points)
     square = (slope**2).sum(1)
-    value = given.detach()
     hints = (
         (square.mean(), "R1 has a half in front, so that γ/2 of the papers is your strength γ."),
         (
@@ -107,15 +101,12 @@ def penalty_r1(penalty: Any) -> str | None:
             "that makes the scores small. R1 is about their gradient.",
         ),
     )
-    for wrong, hint in hints:
-        if _near(value, wrong):
-            return hint
-    if not _near(value, square.mean() / 2):
-        return (
-            "not quite. Take D's gradient with respect to each real, square its length, and halve the mean."
-        )
-    if not given.requires_grad:
+    otherwise = (
+        "not quite. Take D's gradient with respect to each real, square its length, and halve the mean."
+    )
+    hint = judged(given.detach(), square.mean() / 2, hints, otherwise)
+    if hint is None and not given.requires_grad:
         return (
             "the number is right, but nothing can learn from it: torch.autograd.grad needs create_graph=True."
         )
-    return None
+    return hint

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..analytic import circle
-from .exercises import exercise, there
+from .exercises import exercise, judged, there
 
 
 @exercise("11.1", "right. The last step goes to pure data, where there is nothing left to correct.")
@@ -25,12 +25,10 @@ def what_heun_costs(calls: Any) -> str | None:
         ([2 * count for count in counts], "nearly. The last step ends at sigma = 0 and is not corrected."),
         ([2 * count + 1 for count in counts], "the last step needs one call less, not one more."),
     )
-    for wrong, hint in hints:
-        if list(map(float, given)) == list(map(float, wrong)):
-            return hint
-    if list(map(float, given)) == [2 * count - 1 for count in counts]:
-        return None
-    return f"for 10 steps you say {given[2]!r:.20}. `lab.errors()` has a column of calls to compare with."
+    otherwise = (
+        f"for 10 steps you say {given[2]!r:.20}. `lab.errors()` has a column of calls to compare with."
+    )
+    return judged(given, [2 * count - 1 for count in counts], hints, otherwise)
 
 
 @exercise("11.2", "right. Twice the work: half the error at order 1, a quarter at order 2.")

@@ -6,16 +6,13 @@ The mixture's source is that of `distributions`, and the network's class that of
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 from .flow_code_parts import DENOISED, head, levels, modules, noise
 from .flow_code_samplers import sampling
 from .flow_exact import PARTS
 from .flow_playing import BEAT
-from .flow_settings import FlowError
+from .flow_settings import FlowError, FlowLab
 from .learning import AVERAGING, BATCHES, Network
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 
 def code(lab: FlowLab, which: int = 0) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from .flow_settings import FlowLab
 from .noising import Schedule
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 
 def head(lab: FlowLab, *, modules: str = "import torch") -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from typing import Any
 
 from ..engine.schedule import scheduler_config
 from ..errors import brief
 from ..sampling import BY_NAME
 from .flow_code_parts import DENOISED, betas, head, modules, noise
-from .flow_settings import FlowError
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
+from .flow_settings import FlowError, FlowLab
 
 
 def sampling(lab: FlowLab, which: int) -> list[str]:

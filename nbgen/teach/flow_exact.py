@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +10,9 @@ from torch import Tensor
 
 from ..analytic import Mixture
 from ..errors import brief
-from .distributions import EXTENT
-from .flow_settings import FlowError
+from .distributions import EXTENT, grid
+from .flow_settings import FlowError, FlowLab
 from .noising import ddim
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 CELLS = 56
 """Cells a side of a density."""
@@ -117,13 +114,6 @@ def _measured(half: Mixture, samples: Tensor) -> tuple[float, float]:
     bound = half.log_density(own.double()).quantile(0.01)
     spread = float(samples.var(0, unbiased=False).sum().sqrt() / own.var(0, unbiased=False).sum().sqrt())
     return spread, float((half.log_density(samples.double()) < bound).float().mean())
-
-
-def grid(cells: int, extent: float = EXTENT) -> Tensor:
-    """The middles of cells that fill the square, (cells², 2) float64, rows from the bottom."""
-    middles = ((torch.arange(cells, dtype=torch.float64) + 0.5) / cells * 2 - 1) * extent
-    y, x = torch.meshgrid(middles, middles, indexing="ij")
-    return torch.stack([x.flatten(), y.flatten()], 1)
 
 
 def density(lab: FlowLab, t: float, *, towards: bool = False) -> np.ndarray:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from .flow_exact import flow_home
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
+from .flow_settings import FlowLab
 
 BEAT = 0.02
 """A step of time, and of a particle on its way home."""

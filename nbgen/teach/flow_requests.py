@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import brief
-from .flow_settings import MOST_PARTICLES, NAMES, FlowError
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
+from .flow_settings import MOST_PARTICLES, NAMES, FlowError, FlowLab
 
 REACH = 0.18
 """How near to a particle, in the plane's units, a press takes hold of it."""

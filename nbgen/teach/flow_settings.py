@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
 
-from ..errors import NbgenError, brief, did_you_mean
+from ..errors import NbgenError, brief
 from ..samplers import SAMPLERS
+from .checking import Rules
 from .distributions import Distribution, distribution
 from .learning import TARGETS
 from .noising import SCHEDULES
@@ -35,6 +35,16 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "reference_steps": (50, 1000, True),
 }
 """Least, most, whether whole."""
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "view": VIEWS,
+    "schedule": tuple(SCHEDULES),
+    "arrows": FIELDS,
+    "target": TARGETS,
+}
+
+FlowLab = Any
+"""The laboratory of `score_field`, which imports the modules that work on it."""
 
 
 class FlowError(NbgenError, ValueError):
@@ -69,14 +79,13 @@ class Settings:
 
 NAMES = tuple(one.name for one in fields(Settings))
 
+_RULES = Rules("the laboratory", FlowError, NAMES, _WORDS, _NUMBERS)
+
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """The settings with these changes. Raises FlowError, DistributionError and SamplerError, and changes nothing."""
-    known: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in NAMES:
-            raise FlowError(f"the laboratory has no setting {brief(name)}: {did_you_mean(str(name), NAMES)}")
-        known[name] = _one(name, value)
+    _RULES.check_names(changes)
+    known = {name: _one(name, value) for name, value in changes.items()}
     if "distribution" in known and "towards" not in known:
         known["towards"] = ""
     if "sampler" in known or "steps" in known:
@@ -93,16 +102,6 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 def _one(name: str, value: Any) -> Any:
     if name == "distribution":
         return distribution(value)
-    for choices, of in (
-        (VIEWS, "view"),
-        (tuple(SCHEDULES), "schedule"),
-        (FIELDS, "arrows"),
-        (TARGETS, "target"),
-    ):
-        if name == of:
-            if value not in choices:
-                raise FlowError(f"there is no {name} {brief(value)}: {did_you_mean(str(value), choices)}")
-            return value
     if name == "sampler":
         several = (
             [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else []
@@ -114,18 +113,10 @@ def _one(name: str, value: Any) -> Any:
         several = list(value) if isinstance(value, (list, tuple)) else [value]
         if not 1 <= len(several) <= MOST_RUNS:
             raise FlowError(f"steps must be one to {MOST_RUNS} whole numbers, not {brief(value)}.")
-        return tuple(int(_number("steps", one, 1, MOST_STEPS, True)) for one in several)
+        return tuple(int(_RULES.number("steps", one, 1, MOST_STEPS, True)) for one in several)
     if name == "towards":
         return value
-    return _number(name, value, *_NUMBERS[name])
-
-
-def _number(name: str, value: Any, least: float, most: float, whole: bool) -> float | int:
-    kind = "a whole number" if whole else "a number"
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not fits or not least <= value <= most or (whole and value != int(value)):
-        raise FlowError(f"{name} must be {kind} from {least:g} to {most:,g}, not {brief(value)}.")
-    return int(value) if whole else float(value)
+    return _RULES.checked(name, value)
 
 
 def _runs(samplers: tuple[str, ...], steps: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:

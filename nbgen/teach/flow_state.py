@@ -6,12 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from .distributions import NAMES
+from .distributions import offered
 from .flow_exact import guided_measures, noised
-from .flow_settings import runnable
+from .flow_settings import FlowLab, runnable
 from .noising import SCHEDULES
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 
 def state(lab: FlowLab) -> dict[str, Any]:
@@ -63,9 +61,8 @@ def state(lab: FlowLab) -> dict[str, Any]:
 
 def menus(lab: FlowLab) -> dict[str, Any]:
     """What the page's menus offer."""
-    names = [*NAMES] if lab.settings.distribution.name in NAMES else [*NAMES, lab.settings.distribution.name]
     return {
-        "distributions": names,
+        "distributions": offered(lab.settings.distribution),
         "schedules": list(SCHEDULES),
         "samplers": list(runnable(lab.settings.schedule)) if lab.settings.view == "sampling" else [],
         "classes": list(lab.settings.distribution.classes),

@@ -12,20 +12,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from .distributions import grid
 from .flow_exact import (
     arrow_scale,
     clipped,
     density,
     exact_field,
-    grid,
     noised,
     plain,
     strengths,
 )
+from .flow_settings import FlowLab
 from .flow_state import menus, shown_points, state
 from .noising import SCHEDULES
-
-FlowLab = Any  # the laboratory of `score_field`, which imports this module
 
 ARROWS = 19
 """Arrows a side."""

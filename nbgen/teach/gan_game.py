@@ -11,9 +11,10 @@ import torch
 
 from ..errors import brief, did_you_mean
 from ..show.table import Table
+from .distributions import grid
 from .gan_look import SURFACES, reals, state
 from .gan_match import Match
-from .gan_measures import arrows, cells
+from .gan_measures import CELLS, arrows
 from .gan_presets import PRESETS
 from .gan_run import MOVES
 from .gan_settings import MOST_STEPS, GanError, Settings, with_changes
@@ -219,7 +220,7 @@ class GanLab(Laboratory):
             look = self.match.look(which)
             guessed = look.scores if look.chances is None else look.chances
             values = look.both.optimal if kind == "perfect" else guessed
-            return cells().numpy(), values.double().numpy()
+            return grid(CELLS).numpy(), values.double().numpy()
 
     def copy_code(self, which: int = 0) -> str:
         """Plain torch that plays this run outside nbgen and ends with `samples`, equal within 1e-5."""

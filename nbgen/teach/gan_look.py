@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from .distributions import grid
 from .gan_measures import (
     CELLS,
     COUNTED,
     Densities,
     arrows,
-    cells,
     densities,
     distance_to_optimal,
     modes_covered,
@@ -40,7 +40,7 @@ class Look:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.both: Densities = densities(run)
-        self.scores = scores(run, cells())
+        self.scores = scores(run, grid(CELLS))
         self.chances = probability(run, self.scores, self.both)
         self.fakes = run.samples(COUNTED)
 

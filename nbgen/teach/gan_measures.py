@@ -12,9 +12,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from .distributions import EXTENT, Distribution
+from .distributions import EXTENT, Distribution, grid
 from .gan_players import LOSSES
-from .gan_run import Run, one_thread
+from .gan_run import Run
+from .threads import one_thread
 
 CELLS = 72
 COUNTED = 4000
@@ -27,13 +28,6 @@ NEAR = 3.0
 """A fake within so many spreads of a Gaussian belongs to its mode."""
 
 _NOTHING = 1e-300
-
-
-@lru_cache(maxsize=8)
-def cells(count: int = CELLS, extent: float = EXTENT) -> Tensor:
-    """The middles of count × count cells, (count², 2) float64, row by row from the bottom."""
-    middles = (torch.arange(count, dtype=torch.float64) + 0.5) * (2 * extent / count) - extent
-    return torch.stack([middles.repeat(count), middles.repeat_interleave(count)], 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +60,7 @@ class Densities:
 
 def densities(run: Run, count: int = CELLS) -> Densities:
     """p and q of a run: exact for an affine generator that fills the plane, else estimated and named so."""
-    grid, area = cells(count), (2 * EXTENT / count) ** 2
+    places, area = grid(count), (2 * EXTENT / count) ** 2
     gaussian = affine(run.generator)
     if gaussian is not None:
         mean, covariance = gaussian
@@ -75,10 +69,10 @@ def densities(run: Run, count: int = CELLS) -> Densities:
         cell = 2 * EXTENT / CELLS
         blur = 0.0 if narrowest >= cell else cell
         wide = covariance + blur**2 * torch.eye(2, dtype=torch.float64)
-        q = torch.distributions.MultivariateNormal(mean, wide).log_prob(grid).exp()
+        q = torch.distributions.MultivariateNormal(mean, wide).log_prob(places).exp()
         return Densities(_data(run.settings.distribution, count, blur), q, area, blur, True)
     fakes = run.samples(COUNTED).double()
-    middles = grid[:count, 0]
+    middles = places[:count, 0]
     across, up = (
         torch.exp(-((middles - fakes[:, one, None]) ** 2) / (2 * BLUR**2)) for one in (0, 1)
     )  # (fakes, count) each: a Gaussian of the plane is the product of two
@@ -89,7 +83,7 @@ def densities(run: Run, count: int = CELLS) -> Densities:
 @lru_cache(maxsize=16)
 def _data(distribution: Distribution, count: int, blur: float) -> Tensor:
     """p, blurred: it does not change while the players learn."""
-    return distribution.mixture.log_density(cells(count), 1.0, blur).exp()
+    return distribution.mixture.log_density(grid(count), 1.0, blur).exp()
 
 
 def affine(generator: nn.Module) -> tuple[Tensor, Tensor] | None:

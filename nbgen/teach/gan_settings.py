@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 
-from ..errors import NbgenError, brief, did_you_mean
+from ..errors import NbgenError, brief
+from .checking import Rules
 from .distributions import Distribution, distribution
 from .gan_players import LOSSES, PENALTIES
 
@@ -80,17 +80,16 @@ class Settings:
 
 NAMES = tuple(one.name for one in fields(Settings))
 
+_RULES = Rules("the GAN game", GanError, NAMES, _WORDS, _NUMBERS)
+
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """The settings with these changes. Raises GanError and DistributionError, and changes nothing.
 
     A penalty that is named without a strength gets its usual one; the Wasserstein loss brings its own penalty.
     """
-    known: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in NAMES:
-            raise GanError(f"the GAN game has no setting {brief(name)}: {did_you_mean(str(name), NAMES)}")
-        known[name] = _one(name, value)
+    _RULES.check_names(changes)
+    known = {name: _one(name, value) for name, value in changes.items()}
     if known.get("loss") == "Wasserstein" and settings.loss != "Wasserstein" and "penalty" not in known:
         known["penalty"] = "slope one"
     if "penalty" in known and "strength" not in known and known["penalty"] != settings.penalty:
@@ -105,16 +104,7 @@ def _one(name: str, value: Any) -> Any:
         if not torch.allclose(weights, weights.mean()) or len(set(chosen.mixture.spreads.tolist())) > 1:
             raise GanError("the GAN game plays on mixtures of equal weights and one spread.")
         return chosen
-    if name in _WORDS:
-        if value not in _WORDS[name]:
-            raise GanError(f"there is no {name} {brief(value)}: {did_you_mean(str(value), _WORDS[name])}")
-        return value
-    low, high, whole = _NUMBERS[name]
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not low <= value <= high or (whole and value != int(value)):
-        kind = "a whole number" if whole else "a number"
-        raise GanError(f"{name} must be {kind} from {low:g} to {high:g}, not {brief(value)}.")
-    return int(value) if whole else float(value)
+    return _RULES.checked(name, value)
 
 
 def beside(settings: Settings, difference: Mapping[str, Any], since: int) -> Settings | None:

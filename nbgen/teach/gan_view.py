@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .distributions import NAMES
+from .distributions import offered
 from .gan_look import SHOWN, reals, said, state
 from .gan_measures import bent_grid
 from .gan_players import LOSSES, PENALTIES
@@ -59,17 +59,12 @@ def frame(lab: GanLab) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "moved": lab.match.moved,
         "menus": {
             "presets": list(PRESETS),
-            "distributions": _offered(lab),
+            "distributions": offered(lab.match.settings.distribution),
             "losses": list(LOSSES),
             "penalties": list(PENALTIES),
         },
     }
     return words, arrays
-
-
-def _offered(lab: GanLab) -> list[str]:
-    name = lab.match.settings.distribution.name
-    return [*NAMES] if name in NAMES else [*NAMES, name]
 
 
 def _losses(lab: GanLab, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -148,12 +148,6 @@ class Learner:
         answer = self.network(x.float(), torch.full((len(x),), t))
         return both(self.target, answer, x.float(), alpha, sigma)
 
-    def exact(self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
-        """What a perfect network would answer."""
-        mixture = self.distribution.mixture
-        x0, epsilon = mixture.x0(x, alpha, sigma), mixture.epsilon(x, alpha, sigma)
-        return wanted(self.target, x0, epsilon, alpha, sigma)
-
     @torch.no_grad()
     def field_error(self) -> float:
         """The mean length of (answer - exact answer) over points of the noised distribution at ten times."""

@@ -1,9 +1,7 @@
 """How does a laboratory live in the cell? Requests come in, frames go out one at a time, a still picture stays.
 
-What a notebook keeps of a laboratory is an ordinary picture, filled in again whenever the laboratory comes to rest.
-While there is a kernel, the page's script lays the live panel over that picture (as progress is hung beneath a
-cell: the widget itself is never displayed, since a widget that was lost greets the next reader with "model not
-found"). Where a front end has no such page, the widget is displayed in the ordinary way.
+What a notebook keeps of a laboratory is an ordinary picture, filled in again whenever the laboratory comes to rest;
+the live panel is laid over it (see `widgets/overlay.py`).
 
 A `Laboratory` says what it can do; this file is right with and without subshells: callbacks only enqueue, one
 thread works, and it ends when there is nothing to do.
@@ -19,13 +17,13 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 
 from ..errors import NbgenError
-from ..widgets.routing import answer_anywhere
-from .pages import STATIC, front_end, packed, page_script, png
+from ..widgets.cells import front_end
+from ..widgets.overlay import Overlay, script, style
+from .pages import STATIC, packed, png
 
 REST = 1.2
 """Seconds without a change after which the still picture in the notebook is filled in again."""
@@ -94,32 +92,26 @@ class Laboratory:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        still: dict[str, Any] = {"image/png": png(self.figure()), "text/plain": repr(self)}
-        where = front_end()
-        if where is None:
-            display(still, raw=True)
+        if front_end() is None:
+            display(self.still(), raw=True)
             return
         self.close()
-        panel = Panel(self)
-        self._panel = panel
-        if where == "page":
-            metadata = {"nbgen": {"live": panel.key}}
-            panel.still = display(still, raw=True, display_id=panel.key, metadata=metadata)
-        else:
-            widget = (panel._repr_mimebundle_() or ({}, {}))[0]
-            display({**widget, **still}, raw=True)
+        self._panel = Panel(self)
+        self._panel._ipython_display_()
+
+    def still(self) -> dict[str, Any]:
+        """What the notebook keeps: a MIME bundle."""
+        return {"image/png": png(self.figure()), "text/plain": repr(self)}
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Overlay):
     """The live part. `sent` counts frames, for those who measure."""
 
-    _css = STATIC / "live.css"
+    _css = style("over.css", "live.css", folder=STATIC)
 
-    key = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, laboratory: Laboratory) -> None:
-        self.still: Any = None
         self.sent = 0
         self._laboratory = laboratory
         self._condition = threading.Condition()
@@ -131,12 +123,13 @@ class Panel(anywidget.AnyWidget):
         self._stale_since: float | None = None
         self._closed = False
         super().__init__(
-            _esm=page_script("plane.js", "chart.js", "live.js", laboratory.script),
-            key=uuid.uuid4().hex[:12],
+            _esm=script("over.js", "plane.js", "chart.js", "live.js", laboratory.script, folder=STATIC),
             title=laboratory.title,
         )
         self.on_msg(self._received)
-        answer_anywhere(self)
+
+    def still(self) -> dict[str, Any]:
+        return self._laboratory.still()
 
     def poke(self, *, dirty: bool = False) -> None:
         """There may be something to do."""
@@ -211,7 +204,7 @@ class Panel(anywidget.AnyWidget):
 
     def _seconds_to_rest(self) -> float | None:
         """Seconds until the still picture is due, 0 when it is; None where nothing changed since the last one."""
-        if self.still is None or self._stale_since is None or self._laboratory.playing:
+        if self._handle is None or self._stale_since is None or self._laboratory.playing:
             return None
         return max(0.0, self._stale_since + REST - time.monotonic())
 
@@ -276,5 +269,4 @@ class Panel(anywidget.AnyWidget):
     def _fill_in(self) -> None:
         with self._condition:
             self._stale_since = None
-        data = {"image/png": png(self._laboratory.figure()), "text/plain": repr(self._laboratory)}
-        self.still.update(data, raw=True, metadata={"nbgen": {"live": self.key}})
+        self.refresh()

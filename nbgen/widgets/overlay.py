@@ -17,25 +17,25 @@ import traitlets
 
 from ..show.viewer import STATIC as SHOWN
 from ..show.viewer import joined
-from ..teach.pages import front_end
+from .cells import front_end
 from .routing import answer_anywhere
 
 STATIC = Path(__file__).parent / "static"
 
 
-def script(*names: str) -> str:
-    """Modules of the page as one: those of `static/` here or beside the offline viewer, each after what it needs."""
-    return joined([_found(name) for name in names])
+def script(*names: str, folder: Path = STATIC) -> str:
+    """Modules of the page as one, each after what it needs: of `folder`, from here, or of the offline viewer."""
+    return joined([_found(name, folder) for name in names])
 
 
-def style(*names: str) -> str:
+def style(*names: str, folder: Path = STATIC) -> str:
     """Style sheets as one."""
-    return "\n".join(_found(name) for name in names)
+    return "\n".join(_found(name, folder) for name in names)
 
 
-def _found(name: str) -> str:
-    folder = STATIC if (STATIC / name).exists() else SHOWN
-    return (folder / name).read_text(encoding="utf-8")
+def _found(name: str, folder: Path) -> str:
+    places = [each / name for each in (folder, STATIC, SHOWN)]
+    return next(place for place in places if place.exists()).read_text(encoding="utf-8")
 
 
 class Overlay(anywidget.AnyWidget):

@@ -12,7 +12,6 @@ hands it to the shell that last wrote to the widget, which is the one that is bu
 from __future__ import annotations
 
 import io
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from PIL import Image
 
 from ..jobs import Job
 from ..picture import Picture
+from .cells import running_id
 
 SHOWN = 16
 """Finished pictures, the latest ones, and glimpses of those under way, that are sent at a time."""
@@ -32,9 +32,6 @@ _SIDE = 96
 
 MOST_CELLS = 400
 """Cells of a comparison that are drawn as a grid while it fills; a larger one shows its latest pictures."""
-
-_CELL_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-"""Ids as they stand in notebook files; VS Code sends an address instead."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -75,8 +72,8 @@ class CellProgress(anywidget.AnyWidget):
 
 def beside_cell(job: Job, shell: Any) -> CellProgress | None:
     """The job's progress beside the cell that `shell` runs, or None where the front end does not name its cells."""
-    cell = shell.kernel.get_parent().get("metadata", {}).get("cellId")
-    return CellProgress(job, cell) if _CELL_ID.fullmatch(cell or "") else None
+    cell = running_id(shell.kernel)
+    return CellProgress(job, cell) if cell else None
 
 
 def small(picture: Picture) -> bytes:

@@ -17,8 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 import nbgen
+from nbgen.teach.distributions import grid
 from nbgen.teach.gan_game import GanLab
-from nbgen.teach.gan_measures import CELLS, cells, densities, distance_to_optimal, probability, scores
+from nbgen.teach.gan_measures import CELLS, densities, distance_to_optimal, probability, scores
 from nbgen.teach.gan_players import LOSSES, PENALTIES
 from nbgen.teach.gan_presets import PRESETS
 from nbgen.teach.gan_run import Run, one_thread
@@ -48,7 +49,7 @@ def test_the_density_of_an_affine_generator_is_that_of_its_samples() -> None:
     assert both.exact and both.blur == 0
     weight = torch.tensor([[0.6, 0.2], [0.0, 0.5]], dtype=torch.float64)
     covariance = weight @ weight.T
-    offset = cells() - torch.tensor([0.2, 0.0], dtype=torch.float64)
+    offset = grid(CELLS) - torch.tensor([0.2, 0.0], dtype=torch.float64)
     square = (offset @ covariance.inverse() * offset).sum(1)
     expected = (-square / 2).exp() / (2 * math.pi * covariance.det().sqrt())
     assert torch.allclose(both.q, expected, rtol=1e-5)  # the weights are float32
@@ -62,7 +63,7 @@ def test_a_discriminator_trained_against_a_frozen_generator_becomes_the_perfect_
         run.adopt(with_changes(run.settings, {"d_learning_rate": rate}))
         run.play(400, "D")
     both = densities(run)
-    away = distance_to_optimal(probability(run, scores(run, cells()), both), both)
+    away = distance_to_optimal(probability(run, scores(run, grid(CELLS)), both), both)
     assert away is not None and away <= 0.05
 
 

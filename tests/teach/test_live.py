@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 import nbgen
 from nbgen.teach.live import MOST_WAITING, Panel
-from nbgen.teach.pages import STATIC, page_script
+from nbgen.teach.pages import STATIC
 from nbgen.teach.score_field import FlowLab
+from nbgen.widgets.overlay import script
 
 
 class Recorded(Panel):
@@ -162,13 +164,11 @@ def test_numbers_travel_as_buffers(panel: Recorded) -> None:
     assert len(buffers[[one["name"] for one in content["arrays"]].index("points0")]) == 50 * 2 * 4
 
 
-def test_the_page_gets_one_script_whose_parts_are_modules_of_their_own() -> None:
-    script = page_script("plane.js", "chart.js", "live.js", "score_field.js")
-    assert script.count("export default") == 1 and "import " not in [line[:7] for line in script.splitlines()]
-    assert not [
-        line
-        for line in script.splitlines()
-        if line.startswith(("import ", "export class", "export function"))
-    ]
-    for name in ("plane.js", "chart.js", "live.js", "score_field.js"):
+@pytest.mark.parametrize("laboratory", ["score_field.js", "gan_game.js"])
+def test_the_page_gets_one_script_whose_parts_are_modules_of_their_own(laboratory: str) -> None:
+    whole = script("over.js", "plane.js", "chart.js", "live.js", laboratory, folder=STATIC)
+    assert whole.count("export default") == 1 and not re.findall(r"^import\b", whole, re.MULTILINE)
+    names = re.findall(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", whole, re.MULTILINE)
+    assert len(names) > 20 and len(set(names)) == len(names)
+    for name in ("plane.js", "chart.js", "live.js", laboratory):
         assert "export" in (STATIC / name).read_text(encoding="utf-8")

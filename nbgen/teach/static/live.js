@@ -1,31 +1,6 @@
 // The page's half of a laboratory: hung over the still picture that the notebook keeps, drawn frame by frame.
 import { onTheme } from "./plane.js";
-
-const LIVE = "nbgen-live";
-
-// The output that holds the laboratory's still picture: its element in the page, or null while there is none.
-function outputOf(model) {
-  const cells = model.widget_manager.context?.model?.cells;
-  if (!cells) return null;
-  const context = model.widget_manager.context;
-  const panels = [...document.querySelectorAll(".jp-NotebookPanel")];
-  const panel = panels.length > 1 ? panels.find((one) => shows(one, context.path)) : panels[0];
-  for (let place = cells.length - 1; panel && place >= 0; place -= 1) {
-    const outputs = cells.get(place).outputs;
-    for (let number = 0; number < (outputs?.length ?? 0); number += 1) {
-      if (outputs.get(number).metadata?.nbgen?.live !== model.get("key")) continue;
-      const cell = panel.querySelector(`.jp-CodeCell[data-windowed-list-index="${place}"]`);
-      return cell?.querySelectorAll(".jp-OutputArea-child")[number] ?? null;
-    }
-  }
-  return undefined; // there is no such output any more
-}
-
-// With several notebooks open, a panel's tab tells in its tooltip which file it shows.
-function shows(panel, path) {
-  const tab = document.getElementById(panel.getAttribute("aria-labelledby"));
-  return (tab?.title ?? "").split("\n").some((line) => line.endsWith(` ${path}`));
-}
+import { overOutput } from "../../widgets/static/over.js";
 
 // Float32Array, Int32Array or Uint8Array by name; copied, since buffers need not start at a multiple of four.
 function unpacked(described, buffers) {
@@ -96,45 +71,7 @@ export function laboratory(build) {
     };
   };
 
-  return {
-    // In a page of JupyterLab's kind the widget is never displayed: it lies over the picture that is.
-    initialize({ model }) {
-      if (!model.widget_manager.context?.model?.cells) return undefined;
-      const host = document.createElement("div");
-      let close = null;
-      let still = null;
-      let seen = false;
-      const look = () => {
-        const output = outputOf(model);
-        if (output === undefined && seen) return gone();
-        if (!output || host.parentElement === output) return undefined;
-        still?.classList.remove(LIVE);
-        still = output;
-        seen = true;
-        output.classList.add(LIVE);
-        output.append(host);
-        close ??= open(model, host);
-        return undefined;
-      };
-      const gone = () => {
-        clearInterval(timer);
-        host.remove();
-        still?.classList.remove(LIVE);
-        close?.();
-        close = null;
-      };
-      // Again and again: a cell that is scrolled far away leaves the page and comes back, and cells are cleared.
-      const timer = setInterval(look, 200);
-      look();
-      model.on("comm_live_update", gone); // the kernel went away
-      return gone;
-    },
-    // Everywhere else it is a widget like any other.
-    render({ model, el }) {
-      if (model.widget_manager.context?.model?.cells) return undefined;
-      return open(model, el);
-    },
-  };
+  return overOutput(open);
 }
 
 // Small makers of elements, so that a laboratory's script reads as a list of what is there.
