@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import json
 import re
@@ -41,6 +42,7 @@ ALLOWED_INSIDE_FUNCTIONS = {
 """The only imports against the order, all inside a function, each with its reason."""
 
 
+@functools.cache  # asked for once for every import
 def modules() -> dict[str, Path]:
     """Dotted name below nbgen → file; a package is named by its folder, nbgen itself is left out."""
     found = {}
