@@ -23,11 +23,11 @@ from .families import DRIVEN, family_of
 from .gan_files import gan_folder, handed_over, read_gan
 from .glimpses import show_by
 from .parts import assemble, numbers_in, read_folder, weights_of
-from .pipeline import PipelineModel
 from .placing import DTYPES, SPEED, Placing, choose, settle
 from .residence import Residence
 from .single_file import read_file
 from .sources import Source, check_arguments, find_source
+from .upscaler import runs
 from .vocabulary import Vocabulary
 
 KEPT = 2
@@ -226,7 +226,7 @@ def _model(
     listed = source.index.folder / "vocabulary.json"
     family = family_of(source.index.pipeline)
     if family is None:
-        model: Model = PipelineModel(home, ref, name=source.name, defaults=source.defaults, rows=rows)
+        model: Model = runs(source.index.pipeline)(home, ref, name=source.name, defaults=source.defaults, rows=rows)
     else:
         model = family.make()(
             home, ref, name=source.name, defaults=source.defaults or None, rows=rows,
@@ -264,7 +264,7 @@ def _from_pipeline(pipe: Any, rows: int | None, attached: Attached) -> Model:
     if attached:
         attached.check_takes(family.name if family else None, type(pipe).__name__)
     if family is None and isinstance(pipe, DiffusionPipeline):
-        model: Model = PipelineModel(pipe, rows=rows)
+        model: Model = runs(type(pipe).__name__)(pipe, rows=rows)
     else:
         family = family or DRIVEN["StableDiffusionPipeline"]
         missing = [part for part in family.parts if getattr(pipe, part, None) is None]

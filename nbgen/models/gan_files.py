@@ -1,0 +1,89 @@
+"""How does mini-gan lie in its folder?  Weights as safetensors, settings and vocabulary as JSON, no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from ..errors import DamagedFileError, MissingFileError, ModelError
+from ..recipe import ModelRef
+from .base import Model
+from .catalogue import EMBEDDED, embedded_folder
+from .fingerprint import of_folder
+from .gan import Generator
+from .gan_networks import Discriminator, StyleGenerator
+from .gan_words import GanWords
+from .styled_gan import StyledGenerator
+
+INDEX = "gan.json"
+"""The file that says that a folder holds a GAN, and how large its networks are."""
+
+
+def gan_folder(place: str | os.PathLike[str]) -> Path | None:
+    """The folder of a GAN that `read_gan` reads, by a shipped name or a path; None for anything else."""
+    shipped = isinstance(place, str) and place in EMBEDDED
+    try:
+        folder = embedded_folder(str(place)) if shipped else Path(place)
+        return folder if (folder / INDEX).is_file() else None
+    except (OSError, ValueError):  # a name that no file system takes
+        return None
+
+
+def handed_over(module: Any, latent: Any, rows: int | None) -> Model:
+    """The Model of a user's own generator. Raises ModelError for what is none."""
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(f"gan must be a torch.nn.Module, not {type(module).__name__}.")
+    if isinstance(latent, bool) or not isinstance(latent, int) or latent < 1:
+        raise ModelError(
+            "a generator needs the length of its latent, as in nbgen.load(gan=module, latent=512)."
+        )
+    return Generator(module, latent, rows=rows)
+
+
+def read_gan(folder: Path, name: str, device: torch.device, rows: int | None = None) -> StyledGenerator:
+    """The GAN in a folder, in float32. Raises MissingFileError and DamagedFileError."""
+    from diffusers import AutoencoderKL
+
+    index = _json(folder / INDEX)
+    listed = _json(folder / "vocabulary.json")
+    try:
+        generator = StyleGenerator(**index["generator"])
+        discriminator = Discriminator(**index["discriminator"])
+        words = GanWords(listed["objects"], listed["groups"], listed["backgrounds"])
+        scale = float(index["scaling_factor"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(f"the settings of the GAN {name!r} are not complete: {str(error)[:80]}.") from None
+    for part, called in ((generator, "generator"), (discriminator, "discriminator")):
+        path = folder / f"{called}.safetensors"
+        if not path.is_file():
+            raise MissingFileError(f"the GAN {name!r} has no {path.name}.")
+        try:
+            part.load_state_dict({key: tensor.float() for key, tensor in load_file(path).items()})
+        except Exception as error:  # the reader raises its own kinds for a file that ends early
+            raise DamagedFileError(
+                f"{path.name} of the GAN {name!r} does not fit its settings: {str(error)[:120]}"
+            ) from None
+        part.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    autoencoder: Any = AutoencoderKL.from_pretrained(folder / "vae", local_files_only=True)
+    autoencoder = autoencoder.float().to(device).eval().requires_grad_(False)
+    return StyledGenerator(
+        generator, autoencoder, words, discriminator=discriminator, name=name,
+        ref=ModelRef(name, of_folder(folder), "float32"), rows=rows, scaling_factor=scale,
+    )  # fmt: skip
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingFileError(f"a GAN's folder needs {path.name}, and this one has none.") from None
+    except ValueError as error:
+        raise DamagedFileError(f"{path.name} cannot be read: {str(error)[:80]}.") from None
+    if not isinstance(found, dict):
+        raise DamagedFileError(f"{path.name} must hold a JSON object.")
+    return found
