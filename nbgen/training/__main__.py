@@ -4,6 +4,9 @@
     python -m nbgen.training denoiser --budget 90m        noise and words to latents
     python -m nbgen.training export                       the folder that diffusers loads
     python -m nbgen.training evaluate                     does it paint what it is asked for?
+    python -m nbgen.training gan --budget 90m             mini-gan, in the latent space of the exported mini
+    python -m nbgen.training export gan                   the folder that nbgen.load("mini-gan") reads
+    python -m nbgen.training evaluate gan                 its diversity, its answers, its truncation and mixing
 
 Trainings go on from the checkpoint in `--out` (`--fresh` starts over), draw sample sheets there as they go,
 and sleep while a file named PAUSE lies in that folder or beside it.
@@ -25,6 +28,7 @@ from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.evaluate import evaluate
 from nbgen.training.export import export, load_autoencoder, remember, size_of
+from nbgen.training.gan_commands import make_gan
 from nbgen.training.pictures import load_world
 
 ASSETS = Path(__file__).parent.parent / "assets" / "mini"
@@ -38,16 +42,20 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=["autoencoder", "denoiser", "export", "evaluate", "all"])
-    parser.add_argument("--budget", help="for one training: 90m, 1.5h or 2000steps (33m and 90m)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/mini"), help="checkpoints and sheets (runs/mini)"
-    )
-    parser.add_argument("--to", type=Path, default=ASSETS, help="the exported folder (the package's own)")
+    parser.add_argument("part", choices=["autoencoder", "denoiser", "export", "evaluate", "all", "gan"])
+    parser.add_argument("model", nargs="?", choices=["mini", "gan"], help="whose: mini (default) or gan")
+    parser.add_argument("--budget", help="for one training: 90m, 1.5h or 2000steps (33m, 90m, 90m)")
+    parser.add_argument("--out", type=Path, help="checkpoints and sheets (runs/mini, runs/gan)")
+    parser.add_argument("--to", type=Path, help="the exported folder (the package's own)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fresh", action="store_true", help="start over instead of resuming")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    gan = "gan" in (options.part, options.model)
+    options.model = "gan" if gan else "mini"
+    options.out = options.out or Path("runs") / options.model
+    options.to = options.to or (ASSETS.with_name("mini-gan") if gan else ASSETS)
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,6 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_arguments(arguments)
     device = loop.pick_device(options.device)
     world = load_world()
+    if options.model == "gan":
+        return make_gan(options, world, device, tell)
     # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
     everything = ["autoencoder", "denoiser", "export", "evaluate", "export"]
     for part in everything if options.part == "all" else [options.part]:

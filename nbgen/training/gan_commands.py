@@ -1,0 +1,43 @@
+"""What do `python -m nbgen.training gan`, `export gan` and `evaluate gan` do?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from nbgen.models.fingerprint import of_folder
+from nbgen.training import checkpoints, loop
+from nbgen.training.denoiser import encode_world
+from nbgen.training.gan import GanLearner
+from nbgen.training.pictures import World
+
+MINI = Path(__file__).parent.parent / "assets" / "mini" / "vae"
+"""The autoencoder in whose latent space mini-gan lives."""
+
+
+def make_gan(
+    options: argparse.Namespace, world: World, device: torch.device, say: Callable[[str], None]
+) -> None:
+    """Train, export or evaluate, as the command line says."""
+    if options.part == "gan":
+        autoencoder = AutoencoderKL.from_pretrained(MINI).float().to(device).requires_grad_(False)
+        latents = latents_of_world(autoencoder, world, options.out / "latents.safetensors")
+        learner = GanLearner(world, autoencoder, device, seed=options.seed, latents=latents)
+        budget = loop.Budget.parse(options.budget or "90m")
+        loop.train(learner, budget, options.out, resume=not options.fresh, sheet_every=300, say=say)
+
+
+def latents_of_world(autoencoder: AutoencoderKL, world: World, kept: Path) -> torch.Tensor:
+    """What `encode_world` gives, kept in a file for as long as autoencoder and world are the same."""
+    facts = {"autoencoder": of_folder(MINI), "objects": list(world.names)}
+    if kept.exists():
+        tensors, known = checkpoints.load(kept)
+        if known == facts:
+            return tensors["latents"]
+    latents = encode_world(autoencoder, world)
+    checkpoints.save(kept, {"latents": latents}, facts)
+    return latents
