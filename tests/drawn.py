@@ -76,3 +76,8 @@ def made(prompt: Any = "a red apple", seed: int = 0, **fields: Any) -> Picture:
 def seeds(pictures: Iterable[Picture]) -> list[Any]:
     """The seeds of pictures, in order."""
     return [picture.recipe.seed for picture in pictures if picture.recipe is not None]
+
+
+def shades_apart(one: Any, other: Any) -> int:
+    """The largest difference of a pixel, in 1/255. A batch of another size sums in another order: 1 is equal."""
+    return int(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).max())

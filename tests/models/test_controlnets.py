@@ -15,6 +15,7 @@ import nbgen
 from nbgen.errors import MissingFileError, ModelError, NbgenError, RecipeError, UnsafeModelError
 from nbgen.recipe import Recipe
 from nbgen.testing import tiny_controlnet, tiny_sd_pipeline, tiny_sdxl_pipeline
+from tests.drawn import shades_apart
 from tests.models.oracle import distance, latents, stock_latents
 
 SD = tiny_sd_pipeline()
@@ -163,7 +164,7 @@ def test_weights_and_pictures_are_axes() -> None:
     first = grid[0]
     assert dict(first.recipe.control)["lines"][1] == 0.3
     assert Recipe.from_json(first.recipe.to_json()) == first.recipe
-    assert np.array_equal(first.again(fresh=True), first)
+    assert shades_apart(first.again(fresh=True), first) <= 1
     assert "0.3" in grid.report() and "0.9" in grid.report()
 
 

@@ -14,6 +14,7 @@ import nbgen
 from nbgen.errors import ModelError
 from nbgen.models import adapters
 from nbgen.testing import tiny_flux_pipeline, tiny_lora, tiny_sd3_pipeline, tiny_sd_pipeline
+from tests.drawn import shades_apart
 from tests.models.oracle import distance, flow_stock, latents
 
 MAKE: dict[str, Any] = {"flux": tiny_flux_pipeline, "sd3": tiny_sd3_pipeline}
@@ -97,7 +98,7 @@ def test_weights_are_an_axis_and_a_picture_is_made_again(tmp_path: Path) -> None
         "a cat", adapters=[{str(ink): 0.0}, {str(ink): 1.0}], seed=[1, 2], steps=2, size=(32, 32), model=pipe
     )
     assert not np.array_equal(grid[0], grid[2])
-    assert np.array_equal(grid[-1].again(fresh=True), grid[-1])
+    assert shades_apart(grid[-1].again(fresh=True), grid[-1]) <= 1
 
 
 def test_a_lora_of_another_family_is_refused(tmp_path: Path) -> None:

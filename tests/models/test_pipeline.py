@@ -110,8 +110,9 @@ def test_walks_along_seeds_work_or_are_refused_with_the_reason(name: str) -> Non
         return
     walk = nbgen.interpolate([1, 2], **asked)
     alone = dict(model.run(recipes(model, name, steps=2)))
-    assert np.array_equal(pixels(walk[0]), pixels(alone[1]))
-    assert np.array_equal(pixels(walk[4]), pixels(alone[2]))
+    # Five in a call or three: sums in another order, and so now and then the neighbouring shade.
+    assert np.abs(pixels(walk[0]) - pixels(alone[1])).max() <= 1
+    assert np.abs(pixels(walk[4]) - pixels(alone[2])).max() <= 1
     if name in ("consistency", "hunyuan_dit", "latent_consistency"):
         return  # their samplers draw noise at every step
     ends = np.square(pixels(walk[0]) - pixels(walk[4])).mean()

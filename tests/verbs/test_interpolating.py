@@ -20,6 +20,7 @@ from nbgen.testing import tiny_gan
 from nbgen.verbs.noises import arc, around
 from nbgen.verbs.pacing import even, even_to_the_eye, leaps
 from nbgen.verbs.stops import between
+from tests.drawn import shades_apart
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -227,7 +228,7 @@ def test_neighbours_by_image_are_drawn_on_from_its_pixels(model):
     by_hand = nbgen.generate(
         "a cat", seed=8, steps=4, guidance=2, image=picture, strength=0.5, model=model, store=False
     )
-    assert near[0].recipe == by_hand[0].recipe and np.array_equal(near[0], by_hand[0])
+    assert near[0].recipe == by_hand[0].recipe and shades_apart(near[0], by_hand[0]) <= 1
     again = nbgen.vary(near[0], n=1, amount=0.25, by="image")[0].recipe
     assert again.image != near[0].recipe.image and (again.strength, again.seed) == (0.25, 9)
     bare = nbgen.vary(picture.image, n=1, amount=0.25, by="image", model=model)[0].recipe
