@@ -39,11 +39,13 @@ class Styled(Protocol):
 class Components:
     """Directions in which styles vary most (GANSpace, Härkönen et al., 2004.02546), the strongest first.
 
-    directions: (n, style), of length 1; deviations: (n,), the standard deviation of the styles along each
+    directions: (n, style), of length 1; deviations: (n,), the standard deviation of the styles along each; total:
+    the variance of the styles in all directions together
     """
 
     directions: Tensor
     deviations: Tensor
+    total: float
 
     @classmethod
     def of(cls, styles: Tensor, count: int) -> Components:
@@ -53,7 +55,8 @@ class Components:
         order = values.argsort(descending=True)[:count]
         found = vectors[:, order].T
         largest = found.gather(1, found.abs().argmax(dim=1, keepdim=True))
-        return cls((found * largest.sign()).float(), values[order].clamp_min(0).sqrt().float())
+        deviations = values[order].clamp_min(0).sqrt().float()
+        return cls((found * largest.sign()).float(), deviations, float(values.sum()))
 
 
 def mean_of(model: Styled, prompt: str | None) -> Tensor:

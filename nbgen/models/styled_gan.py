@@ -131,7 +131,7 @@ class StyledGenerator(OneForward):
     def latents_of(self, pixels: np.ndarray) -> Tensor:
         """uint8 (n, height, width, 3) to latents (n, 4, h, w): the mean of the autoencoder's posterior."""
         vae: Any = self.autoencoder
-        values = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        values = torch.from_numpy(np.array(pixels)).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         made: Tensor = vae.encode(values).latent_dist.mean * self.scaling_factor
         return made
 

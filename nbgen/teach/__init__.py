@@ -2,6 +2,7 @@
 
     lab = nbgen.teach.flow("two moons")      # noise, score and flow, and how samplers follow it
     game = nbgen.teach.gan("ring of eight")  # generator against discriminator
+    lab = nbgen.teach.latent()               # the latent space of a style-based GAN
 
 Names are looked up lazily, as those of nbgen are.
 """
@@ -16,15 +17,17 @@ _HOMES = {
     "drawn": "distributions",
     "flow": "score_field",
     "gan": "gan_game",
+    "latent": "latent_space",
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
 
-__all__ = ["check", "drawn", "flow", "gan"]
+__all__ = ["check", "drawn", "flow", "gan", "latent"]
 
 if TYPE_CHECKING:
     from .distributions import drawn
     from .exercises import check
     from .gan_game import gan
+    from .latent_space import latent
     from .score_field import flow
 
 

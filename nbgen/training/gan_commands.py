@@ -12,7 +12,10 @@ from diffusers import AutoencoderKL
 from nbgen.models.fingerprint import of_folder
 from nbgen.training import checkpoints, loop
 from nbgen.training.denoiser import encode_world
+from nbgen.training.export import size_of
 from nbgen.training.gan import GanLearner
+from nbgen.training.gan_evaluate import evaluate_gan
+from nbgen.training.gan_export import export_gan, remember_gan
 from nbgen.training.pictures import World
 
 MINI = Path(__file__).parent.parent / "assets" / "mini" / "vae"
@@ -29,6 +32,13 @@ def make_gan(
         learner = GanLearner(world, autoencoder, device, seed=options.seed, latents=latents)
         budget = loop.Budget.parse(options.budget or "90m")
         loop.train(learner, budget, options.out, resume=not options.fresh, sheet_every=300, say=say)
+    elif options.part == "export":
+        export_gan(options.out, options.to, MINI)
+        say(f"exported, {size_of(options.to) / 2**20:.1f} MiB")
+    else:
+        figures = evaluate_gan(options.to, world, device, say, options.out)
+        if (options.out / "gan.safetensors").exists():
+            remember_gan(options.out, figures)
 
 
 def latents_of_world(autoencoder: AutoencoderKL, world: World, kept: Path) -> torch.Tensor:

@@ -1,0 +1,74 @@
+"""How does a trained GAN become a folder that `nbgen.load` reads?  Weights in half precision, and its own decoder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from diffusers import AutoencoderKL
+from safetensors.torch import save_file
+
+from nbgen.models.gan_files import INDEX
+from nbgen.training import checkpoints
+from nbgen.training.gan_card import gan_card
+from nbgen.training.pictures import BACKGROUNDS
+
+
+def export_gan(out: Path, folder: Path, vae: Path) -> None:
+    """Write the checkpoint in `out` to `folder`, replacing what was there in one move.
+
+    The generator is its running average. `vae` is the autoencoder it was trained with, which is copied: mini's may
+    be replaced later, and this one's latents would mean something else then. The figures that `remember_gan` kept go
+    into the model card, unless training has gone on since.
+    """
+    tensors, facts = checkpoints.load(out / "gan.safetensors")
+    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    average = checkpoints.under("generator", checkpoints.under("average", tensors))
+    parts = {"generator": average, "discriminator": checkpoints.under("discriminator", tensors)}
+    for name, part in parts.items():
+        half = {key: tensor.half().contiguous() for key, tensor in part.items()}
+        save_file(half, fresh / f"{name}.safetensors")
+    decoder: Any = AutoencoderKL.from_pretrained(vae)
+    decoder.half().save_pretrained(fresh / "vae", safe_serialization=True)
+    for weights in fresh.rglob("*.safetensors"):
+        weights.chmod(0o644)
+    write_json(
+        fresh / INDEX, {name: facts[name] for name in ("generator", "discriminator", "scaling_factor")}
+    )
+    words = {"objects": facts["objects"], "groups": facts["groups"], "backgrounds": BACKGROUNDS}
+    write_json(fresh / "vocabulary.json", words)
+    (fresh / "README.md").write_text(gan_card(facts, remembered_gan(out)), encoding="utf-8")
+    if (out / "sheet.png").exists():
+        shutil.copyfile(out / "sheet.png", fresh / "sheet.png")
+    if folder.exists():
+        os.replace(folder, old)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON with a line a value."""
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def remember_gan(out: Path, figures: dict[str, Any]) -> None:
+    """Keep what `evaluate gan` found, and how long the model had been trained then."""
+    _, facts = checkpoints.load(out / "gan.safetensors")
+    write_json(out / "evaluation.json", {"step": facts["step"], "figures": figures})
+
+
+def remembered_gan(out: Path) -> dict[str, Any] | None:
+    """The figures that were kept, if they are those of the model as it is now."""
+    path = out / "evaluation.json"
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    _, facts = checkpoints.load(out / "gan.safetensors")
+    return kept["figures"] if kept["step"] == facts["step"] else None
