@@ -16,7 +16,10 @@ import torch
 
 from ..errors import NbgenError, did_you_mean
 
-JUDGES = {"10": "exercises_flow", "11": "exercises_samplers", "12": "exercises_gan"}
+JUDGES = {
+    "10": "exercises_flow", "11": "exercises_samplers", "12": "exercises_gan", "13": "exercises_latent",
+    "14": "exercises_latent",
+}  # fmt: skip
 """Number of a notebook → the module with its judges."""
 
 Judge = Callable[[Any], str | None]
