@@ -61,6 +61,10 @@ def in_range(low: float, high: float) -> Callable[[str, Any], float]:
     return check
 
 
+as_weight = in_range(-10, 10)
+"""The weight of something beside words (an adapter, a ControlNet …); 0.5 to 1 is usual."""
+
+
 def as_text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise RecipeError(f"{name} must be text, not {brief(value)}.")
@@ -138,7 +142,7 @@ def as_plain_value(name: str, value: Any) -> Any:
         return value
     if isinstance(value, str):
         return paired(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         return tuple(as_plain_value(name, part) for part in value)
     if isinstance(value, Mapping):
         return as_options(name, value)

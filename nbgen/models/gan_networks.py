@@ -71,7 +71,7 @@ class StyledConvolution(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         scale = self.scale(w)
-        strength = (scale.float().square() @ self.weight.square().sum(dim=(2, 3)).T + 1e-6).rsqrt()
+        strength = (scale.to(self.weight.dtype).square() @ self.weight.square().sum(dim=(2, 3)).T + 1e-6).rsqrt()
         x = F.conv2d(x * scale[:, :, None, None], self.weight, padding=1)
         x = x * strength[:, :, None, None].to(x.dtype) + self.bias[:, None, None]
         return F.leaky_relu(x, 0.2) * math.sqrt(2)
@@ -146,8 +146,10 @@ class Discriminator(nn.Module):
         x = self.stem(latents)
         for block in self.blocks:
             x = block(x)
-        features = F.leaky_relu(self.features(x.flatten(1)), 0.2).float()
-        words = self.words(said(allowed, self.objects))
+        features = F.leaky_relu(self.features(x.flatten(1)), 0.2)
+        # Scores are sums that differences are taken of: not in bfloat16.
+        features = features.to(self.score.weight.dtype)
+        words = self.words(said(allowed, self.objects).to(features))
         return self.score(features)[:, 0] + (features * words).sum(dim=1) / math.sqrt(features.shape[1])
 
 

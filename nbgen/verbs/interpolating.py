@@ -80,7 +80,8 @@ def interpolate(
     along: "prompt" or "seed" keeps the other as it is at the first stop; left out, all that differs changes
     loop: lead back to the first stop, which is not shown twice; two seeds become a circle through their noises
     method: "embedding" mixes what the text encoder made of the prompts; "attention" has each frame read all of its
-        prompts, and mixes what it read, in the first half of the steps (arXiv 2403.17924)
+        prompts, and mixes what it read, in the first half of the steps (arXiv 2403.17924); "style" mixes the styles
+        that a GAN makes of the seeds, instead of the seeds' noises
     pace: "uniform" in the parameter; "perceptual" looks first where the pictures change, and spends the frames there
     easing: "in", "out", "in-out", or a function from 0…1 to 0…1: how the walk begins and ends
     distances: what the eye sees, for the pace and the measures: a function of two lists of uint8 arrays (height,
@@ -175,7 +176,8 @@ def interpolate_grid(
 
     def make_grid(job: Job) -> Grid:
         reasons = {number: str(error) for number, error in job.errors.items()}
-        return Grid(layout, job.finished, reasons, "between four corners", notes)
+        found = reconstructions(resolved, list(job.finished.values()))
+        return Grid(layout, job.finished, reasons, "between four corners", (*notes, *found))
 
     job = start(chosen, layout.recipes, wishes, make_result=make_grid)
     job.columns = across
@@ -207,6 +209,7 @@ class _Way:
         """Two seeds and nothing else that differs: the loop through both is a circle, not there and back."""
         return (
             self.loop
+            and self.method != "style"
             and len(self.stops) == 2
             and self.stops[0].replace(seed=self.stops[1].seed) == self.stops[1]
         )

@@ -14,13 +14,14 @@ from ..names import refuse_unknown
 from ..picture import Picture
 from ..recipe import FIELDS, Mix, Recipe
 from ..samplers import BY_NAME
+from ..styling import styled
 from .inverting import beside_pictures, inverted_stop, is_bare_picture
 from .making import as_model
 from .noises import arc, noise_between
 
 ALONG = ("prompt", "seed", "both")
-METHODS = ("embedding", "attention")
-"""How a frame reads the prompts that it lies between."""
+METHODS = ("embedding", "attention", "style")
+"""How a frame reads the prompts, or the seeds, that it lies between."""
 NUMBERS = ("guidance", "guidance_rescale", "distilled_guidance", "truncation", "strength")
 """Fields whose values may differ between stops, and then travel evenly from one to the other."""
 
@@ -64,8 +65,10 @@ def complete(
     carried = [recipe for recipe in recipes.values() if recipe is not None]
     chosen = _model(model, carried)
     _check_method(method, recipes, chosen)
+    style = {"style": fields.get("style")}
+    said = prompt if prompt is None else styled({"prompt": prompt, **style}, chosen.fields)["prompt"]
     own = [
-        inverted_stop(stop, number + 1, chosen, prompt)
+        inverted_stop(stop, number + 1, chosen, said)
         if is_bare_picture(stop)
         else _own_fields(stop, recipes[number])
         for number, stop in enumerate(listed)
@@ -80,13 +83,10 @@ def complete(
         fixed = ("seed", "inverted") if along == "prompt" else ("prompt",)
         base |= {name: value for name, value in own[0].items() if name in fixed}
         own = [{name: value for name, value in each.items() if name not in fixed} for each in own]
+    whole = [{**base, **each, **given} for each in own]
+    known = [{name: value for name, value in each.items() if value is not None} for each in whole]
     with chosen.settled():
-        resolved = [
-            chosen.resolve(
-                **{name: value for name, value in {**base, **each, **given}.items() if value is not None}
-            )
-            for each in own
-        ]
+        resolved = [chosen.resolve(**styled(each, chosen.fields)) for each in known]
     _check_way(resolved, along)
     return resolved, chosen
 
@@ -106,12 +106,16 @@ def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") 
     for name in ("prompt", "negative"):
         first, second = getattr(one, name), getattr(other, name)
         if first != second:
-            changes |= {name: mixed((1 - part, first or ""), (part, second or "")), "mixing": method}
+            changes[name] = mixed((1 - part, first or ""), (part, second or ""))
+            # A style's words are always mixed as styles: only its seeds can be mixed in two ways.
+            changes["mixing"] = one.mixing if method == "style" else method
     if one.image != other.image:
         assert one.image is not None and other.image is not None
         changes["image"] = mixed((1 - part, one.image), (part, other.image))
     if one.inverted != other.inverted or (one.inverted and one.seed != other.seed):
         changes |= noise_between(one, other, part)
+    elif one.seed != other.seed and method == "style":
+        changes |= {"seed": mixed((1 - part, one.seed), (part, other.seed)), "mixing": method}
     elif one.seed != other.seed:
         changes["seed"] = arc(one.seed, other.seed, part)
     for name in NUMBERS:
@@ -122,15 +126,13 @@ def between(one: Recipe, other: Recipe, part: float, method: str = "embedding") 
     return one.replace(**changes)
 
 
-def mixed(*parts: tuple[float, str | Mix]) -> str | Mix:
-    """Texts (prompts, or hashes of images) by weight; a Mix among them is taken apart."""
+def mixed(*parts: tuple[float, str | int | Mix]) -> Any:
+    """Texts (prompts, or hashes of images) or seeds by weight; a Mix among them is taken apart."""
     flat: list[tuple[float, str | int]] = []
     for weight, value in parts:
         inner = value.parts if isinstance(value, Mix) else ((1.0, value),)
         flat += [(weight * own, prompt) for own, prompt in inner]
-    mixed = Mix.of(*flat)
-    assert not isinstance(mixed, int)
-    return mixed
+    return Mix.of(*flat)
 
 
 def _recipe_of(stop: Any, number: int) -> Recipe | None:
@@ -175,13 +177,25 @@ def _model(model: Any, carried: Sequence[Recipe]) -> Model:
 
 def _check_method(method: str, recipes: Mapping[int, Recipe | None], model: Model) -> None:
     """Whether the model can mix so, and whether stops that are mixtures themselves were mixed so."""
-    if method == "attention" and "mixing" not in model.fields:
+    if method == "style" and "style_mix" not in model.fields:
+        raise RecipeError(
+            f'method="style" needs a GAN that has styles, such as mini-gan, and {model.ref.name!r} has none.'
+        )
+    if method == "attention" and ("mixing" not in model.fields or model.kind == "gan"):
         raise RecipeError(
             f'method="attention" needs a model that reads its words by cross-attention, such as Stable Diffusion, '
             f'and {model.ref.name!r} does not: method="embedding" works.'
         )
     for number, recipe in recipes.items():
-        if recipe is None or not any(isinstance(words, Mix) for words in (recipe.prompt, recipe.negative)):
+        if recipe is not None and recipe.mixing == "style" and method != "style":
+            raise RecipeError(
+                f'stop {number + 1} is a mixture of seeds, mixed as styles: give method="style", or its seed alone.'
+            )
+        if (
+            recipe is None
+            or method == "style"
+            or not any(isinstance(words, Mix) for words in (recipe.prompt, recipe.negative))
+        ):
             continue
         own = recipe.mixing or "embedding"
         if own != method:
@@ -196,7 +210,7 @@ def _given(
     """What the call says for all stops alike."""
     if "mixing" in fields:
         raise RecipeError("how the prompts of a walk are mixed is said by method=, not by mixing=.")
-    refuse_unknown(fields, model.fields | {"frames", "along", "loop", "method", "pace", "easing"})
+    refuse_unknown(fields, model.fields | {"frames", "along", "loop", "method", "pace", "easing", "style"})
     given = {name: value for name, value in {**fields, "prompt": prompt}.items() if value is not None}
     for name in ("prompt", "seed"):
         if name not in given:
