@@ -216,9 +216,8 @@ def log_sigmas(trained: Mapping[str, Any]) -> Tensor:
         ends = trained["beta_start"] ** power, trained["beta_end"] ** power
         betas = torch.linspace(*ends, count) ** (1 / power)
     alphas = torch.cumprod(1 - betas, 0)
-    if trained.get(
-        "rescale_betas_zero_snr"
-    ):  # arXiv 2305.08891, algorithm 1, by way of the betas as diffusers goes
+    # arXiv 2305.08891, algorithm 1, by way of the betas as diffusers goes
+    if trained.get("rescale_betas_zero_snr"):
         roots = alphas.sqrt()
         alphas = ((roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))) ** 2
         betas = 1 - torch.cat([alphas[:1], alphas[1:] / alphas[:-1]])

@@ -70,9 +70,8 @@ def brief(value: object, most: int = 60) -> str:
     """
     try:
         return repr(value)[:most]
-    except (
-        Exception
-    ):  # whole numbers of more than 4,300 digits, and whatever else an object's own repr raises
+    except Exception:
+        # Whole numbers of more than 4,300 digits, and whatever else an object's own repr raises.
         return f"this {type(value).__name__}"
 
 

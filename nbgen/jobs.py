@@ -8,7 +8,6 @@ it by a `SynchronousExecutor`.
 from __future__ import annotations
 
 import atexit
-import math
 import threading
 import time
 import weakref
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .engine.observer import Observer
 from .errors import JobStopped
 from .openmp import release_helpers
+from .quantities import counted, in_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,15 +189,11 @@ class Job(Observer):
     def time_left(self) -> str:
         """`seconds_left` in words, "12 s left"; empty while there is nothing to go by."""
         seconds = self.seconds_left
-        if seconds is None:
-            return ""
-        if seconds < 90:
-            return f"{math.ceil(seconds)} s left"
-        return f"{round(seconds / 60)} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"
+        return "" if seconds is None else f"{in_time(seconds)} left"
 
     def __repr__(self) -> str:
         # The same on every run, whatever is done by then: it may stand in a saved notebook.
-        pictures = f"{self.total} picture{'' if self.total == 1 else 's'}" if self.total else "pictures"
+        pictures = counted(self.total, "picture") if self.total else "pictures"
         return f"Job({pictures}; see .done, .pictures, .stop(), .result())"
 
     def _carry_out(self, work: Work) -> None:

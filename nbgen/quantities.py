@@ -69,6 +69,17 @@ def in_bytes(count: int) -> str:
     return f"{count / size:,.{1 if count < 100 * size else 0}f} {unit}"
 
 
+def in_time(seconds: float) -> str:
+    """A stretch of time in few words.
+
+    >>> in_time(0.2), in_time(600), in_time(9000)
+    ('1 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def counted(count: int, thing: str) -> str:
     """A number and what is counted, in the right number: "1 file", "2,000 files"."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

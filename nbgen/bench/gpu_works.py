@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -17,6 +16,7 @@ from ..engine.observer import Observer
 from ..models.base import Model
 from ..models.loading import load
 from ..models.placing import compile_blocks
+from .timing import seconds
 
 SAMPLERS: dict[str, str] = {
     "ddim": "DDIMScheduler",
@@ -152,14 +152,6 @@ def peak(work: Callable[[], object]) -> int | None:
     torch.cuda.reset_peak_memory_stats()
     work()
     return int(torch.cuda.max_memory_allocated())
-
-
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 class Stock:

@@ -11,11 +11,7 @@ import torch
 
 from ..testing.encoders import hushed, seeded
 from ..testing.tokens import clip_tokenizer
-
-_BETAS = {
-    "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
-    "set_alpha_to_one": False, "steps_offset": 1,
-}  # fmt: skip
+from ..testing.unets import BETAS
 
 
 def sd15_pipeline(dtype: torch.dtype, device: torch.device) -> Any:
@@ -28,7 +24,7 @@ def sd15_pipeline(dtype: torch.dtype, device: torch.device) -> Any:
         vae = _autoencoder(0.18215)
     return _ready(
         StableDiffusionPipeline(
-            vae=vae, text_encoder=text, tokenizer=clip_tokenizer(77), unet=unet, scheduler=DDIMScheduler(**_BETAS),
+            vae=vae, text_encoder=text, tokenizer=clip_tokenizer(77), unet=unet, scheduler=DDIMScheduler(**BETAS),
             safety_checker=None, feature_extractor=None, requires_safety_checker=False,
         ),
         dtype,
@@ -53,7 +49,7 @@ def sdxl_pipeline(dtype: torch.dtype, device: torch.device) -> Any:
     return _ready(
         StableDiffusionXLPipeline(
             vae=vae, text_encoder=first, text_encoder_2=second, tokenizer=clip_tokenizer(77),
-            tokenizer_2=clip_tokenizer(77), unet=unet, scheduler=DDIMScheduler(**_BETAS), add_watermarker=False,
+            tokenizer_2=clip_tokenizer(77), unet=unet, scheduler=DDIMScheduler(**BETAS), add_watermarker=False,
         ),
         dtype,
     )  # fmt: skip

@@ -74,8 +74,7 @@ def _tensors(tree: Any) -> list[torch.Tensor]:
 
 
 def _place(tensor: torch.Tensor) -> int:
-    with contextlib.suppress(
-        NotImplementedError, RuntimeError
-    ):  # sparse tensors have no storage of their own
+    # Sparse tensors have no storage of their own
+    with contextlib.suppress(NotImplementedError, RuntimeError):
         return tensor.untyped_storage()._cdata
     return id(tensor)

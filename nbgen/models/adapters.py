@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingFileError, ModelError, RecipeError, UnsafeModelError, brief, did_you_mean
+from ..errors import MissingFileError, ModelError, RecipeError, brief, did_you_mean
 from ..inputs import is_hash
 from ..recipe import Options
-from ..values import as_number
+from ..values import as_number, as_weight
 from .fingerprint import of_file
-from .single_file import PICKLES
-
-MOST_WEIGHT = 10.0
-"""The largest weight of an adapter, either way; 0.5 to 1 is usual."""
+from .pickles import refuse_pickle
 
 _files: dict[str, Path] = {}
 """Where the adapters lie that this process has met, by hash."""
@@ -55,11 +52,7 @@ def checked(adapters: Options) -> Options:
     for name, value in adapters:
         if not isinstance(value, tuple) or len(value) != 2 or not is_hash(value[0]):
             raise RecipeError(f"adapters[{name!r}] must be (hash of its file, weight), not {brief(value)}.")
-        weight = as_number(f"the weight of the adapter {name!r}", value[1])
-        if not -MOST_WEIGHT <= weight <= MOST_WEIGHT:
-            raise RecipeError(
-                f"the weight of the adapter {name!r} must be from {-MOST_WEIGHT:g} to {MOST_WEIGHT:g}, not {weight:g}."
-            )
+        weight = as_weight(f"the weight of the adapter {name!r}", value[1])
         if weight:
             found.append((name, (value[0], weight)))
     return tuple(found)
@@ -81,11 +74,11 @@ def _met(key: Any) -> tuple[str, str]:
     if not isinstance(key, (str, os.PathLike)) or not os.fspath(key):
         raise RecipeError(f"an adapter is a file or its name, not {brief(key)}.")
     path = Path(key)
-    if path.suffix.lower() in PICKLES:
-        raise UnsafeModelError(
-            f"{path.name} is a pickle, which can run code when it is opened, so nbgen does not open it. Convert it on "
-            "a machine you trust: safetensors.torch.save_file(torch.load(path, weights_only=True), 'lora.safetensors')."
-        )
+    refuse_pickle(
+        path,
+        "Convert it on a machine you trust: "
+        "safetensors.torch.save_file(torch.load(path, weights_only=True), 'lora.safetensors').",
+    )
     safe = path if path.suffix.lower() == ".safetensors" else path.with_name(path.name + ".safetensors")
     try:
         there, folder = safe.is_file(), path.is_dir()

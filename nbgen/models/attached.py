@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from ..errors import MissingFileError, ModelError, UnsafeModelError, brief
+from ..errors import MissingFileError, ModelError, brief
 from .fingerprint import of_file, of_folder, of_tensors
 from .image_prompts import OWN, can_look, read_prompt
 from .parts import check_whole, read_part
+from .pickles import refuse_pickle
 from .residence import is_weightless
-from .single_file import PICKLES
 from .textual import embedded, files_of
 
 _VAE, _NET, _EYE = "AutoencoderKL", "ControlNetModel", "CLIPVisionModelWithProjection"
@@ -71,7 +71,9 @@ class Attached:
         for name in named:
             if not isinstance(name, str) or not name or "." in name:
                 raise ModelError(f"a ControlNet's name is a word without full stops, not {brief(name)}.")
-        nets = tuple((name, _given(f"control[{name!r}]", each, _NET)) for name, each in sorted(named.items()))
+        nets = tuple(
+            (name, part_given(f"control[{name!r}]", each, _NET)) for name, each in sorted(named.items())
+        )
         prompts = _prompt_files(image_prompt)
         if image_encoder is None and prompts:
             image_encoder = prompts[0][1].parent / "image_encoder"  # where both come from, they lie so
@@ -79,10 +81,10 @@ class Attached:
             raise ModelError("image_encoder= is what IP-Adapters see with: give image_prompt= too.")
         return cls(
             nets,
-            None if vae is None else _given("vae", vae, _VAE),
+            None if vae is None else part_given("vae", vae, _VAE),
             files_of(embeddings),
             prompts,
-            None if image_encoder is None else _given("image_encoder", image_encoder, _EYE),
+            None if image_encoder is None else part_given("image_encoder", image_encoder, _EYE),
         )
 
     def __bool__(self) -> bool:
@@ -110,9 +112,19 @@ class Attached:
             said["image_encoder"] = self.image_encoder and _fingerprint(self.image_encoder)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """(argument of `nbgen.load`, name) of each, as recipes tell what their model was given."""
+        named = {
+            "control": self.control,
+            "embeddings": self.embeddings,
+            "image_prompt": self.image_prompt,
+            "vae": (("", self.vae),) if self.vae is not None else (),
+        }
+        return tuple((kind, name) for kind, each in named.items() for name, _ in each)
+
     def parts(self, own: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
         """The parts to put beside those of `own`, read. Modules that were handed over are copied."""
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"beside": self.told()} if self else {}
         if self.control:
             nets = {name: _read(each, device, dtype) for name, each in self.control}
             found["controls"] = torch.nn.ModuleDict(nets)
@@ -164,11 +176,7 @@ def _prompt_files(value: Any) -> tuple[tuple[str, Path], ...]:
         if not isinstance(each, (str, os.PathLike)) or not os.fspath(each):
             raise ModelError(f"image_prompt= takes the file of an IP-Adapter, not {brief(each)}.")
         path = Path(os.path.abspath(each))
-        if path.suffix.lower() in PICKLES:
-            raise UnsafeModelError(
-                f"{path.name} is a pickle, which can run code when it is opened, so nbgen does not open it: "
-                "IP-Adapters come as safetensors, too."
-            )
+        refuse_pickle(path, "IP-Adapters come as safetensors, too.")
         if not path.is_file():
             raise MissingFileError(f"there is no file {path.name!r:.120} with the IP-Adapter {name!r:.60}.")
         check_whole(path, path.name)
@@ -176,12 +184,15 @@ def _prompt_files(value: Any) -> tuple[tuple[str, Path], ...]:
     return tuple(sorted(found))
 
 
-def _given(called: str, value: Any, kind: str) -> Given:
+def part_given(called: str, value: Any, kind: str) -> Given:
+    """What a person gave as the argument `called`, if it is a part of class `kind` or its folder; else ModelError."""
     if type(value).__name__ == kind:
         return value
     if isinstance(value, torch.nn.Module) or not isinstance(value, (str, os.PathLike)):
         name = type(value).__name__ if isinstance(value, torch.nn.Module) else brief(value)
-        raise ModelError(f"{called} takes a folder in diffusers' layout or a {kind} object, not {name}.")
+        raise ModelError(
+            f"{called} takes a folder in diffusers' layout or an object of class {kind}, not {name}."
+        )
     folder = Path(os.path.abspath(value))
     try:
         plain = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -195,7 +206,7 @@ def _given(called: str, value: Any, kind: str) -> Given:
     found = _class_in(plain)
     if found != kind:
         raise ModelError(
-            f"the folder {folder.name!r:.80} holds a {found!s:.80}, and {called} takes a {kind}."
+            f"the folder {folder.name!r:.80} holds a {found!s:.80}, where {called} takes {kind}."
         )
     return folder
 

@@ -13,12 +13,9 @@ from ..engine.asks import Conditioning
 from ..errors import ModelError, RecipeError, did_you_mean
 from ..inputs import size_of
 from ..recipe import Options, Recipe
-from ..values import as_number
+from ..values import as_weight
 from .starts import pixels_of
 from .words import Encodings
-
-MOST_WEIGHT = 10.0
-"""The largest weight of a ControlNet, either way; 0.5 to 1 is usual."""
 
 
 def nets_of(pipe: Any) -> dict[str, Any]:
@@ -68,11 +65,7 @@ def checked(control: Options, nets: Mapping[str, Any]) -> Options:
             raise RecipeError(f"this model has no ControlNet {name!r}: {did_you_mean(name, list(nets))}")
         if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[0], str):
             raise RecipeError(f"control[{name!r}] takes a picture, or (picture, weight).")
-        weight = as_number(f"the weight of control[{name!r}]", value[1])
-        if not -MOST_WEIGHT <= weight <= MOST_WEIGHT:
-            raise RecipeError(
-                f"the weight of control[{name!r}] must be from {-MOST_WEIGHT:g} to {MOST_WEIGHT:g}, not {weight:g}."
-            )
+        weight = as_weight(f"the weight of control[{name!r}]", value[1])
         size_of(value[0])  # raises where it is gone
         if weight:
             found.append((name, (value[0], weight)))

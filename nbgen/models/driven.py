@@ -193,12 +193,8 @@ class DrivenModel(Model):
         if self.device.type != "cuda":
             try:
                 return measured(lambda: forward(1))
-            except (
-                RuntimeError,
-                NotImplementedError,
-                TypeError,
-            ):  # code that was compiled may not be looked into
-                return 0
+            except (RuntimeError, NotImplementedError, TypeError):
+                return 0  # code that was compiled may not be looked into
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
         forward(1)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import MissingFileError, ModelError, brief
+from ..errors import ModelError
+from .attached import part_given
 from .latents import decode
 from .parts import read_part
 
@@ -53,26 +52,10 @@ class TinyPreview:
 def _read(given: Any, device: torch.device) -> Any:
     from diffusers import AutoencoderTiny
 
-    if isinstance(given, AutoencoderTiny):
-        return torch.nn.Module.to(copy.deepcopy(given), device, torch.float32).eval()
-    if isinstance(given, torch.nn.Module) or not isinstance(given, (str, os.PathLike)):
-        name = type(given).__name__ if isinstance(given, torch.nn.Module) else brief(given)
-        raise ModelError(f"preview takes a folder with an {_KIND} or such an object, not {name}.")
-    folder = Path(given)
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
-    except FileNotFoundError:
-        raise MissingFileError(
-            f"there is no {_KIND} in a folder {folder.name!r:.80}: its config.json is missing. What lies on a hub is "
-            f'fetched by diffusers: preview={_KIND}.from_pretrained("owner/name").'
-        ) from None
-    except (OSError, ValueError, AttributeError):
-        raise ModelError(f"the config.json in {folder.name!r:.80} cannot be read as one.") from None
-    if found != _KIND:
-        raise ModelError(
-            f"the folder {folder.name!r:.80} holds a {found!s:.80}, and preview takes an {_KIND}."
-        )
-    return read_part(folder.absolute(), AutoencoderTiny, device, torch.float32)
+    part = part_given("preview", given, _KIND)
+    if isinstance(part, Path):
+        return read_part(part, AutoencoderTiny, device, torch.float32)
+    return torch.nn.Module.to(copy.deepcopy(part), device, torch.float32).eval()
 
 
 def show_by(model: Any, given: Any) -> None:

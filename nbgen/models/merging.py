@@ -31,9 +31,8 @@ class Merging:
 
         name: stands for the adapters and their weights, and for the weights they are merged with
         """
-        if (
-            name != self._name or held is not self._held
-        ):  # weights that were let go are read into another object
+        # Weights that were let go are read into another object
+        if name != self._name or held is not self._held:
             self.forget()
             self._merged = _merge(held, part, weighted())
             self._name, self._held = name, held

@@ -16,13 +16,10 @@ from typing import Any
 import torch
 
 from ..errors import DamagedFileError, MissingFileError, ModelError, UnsafeModelError, did_you_mean
+from .pickles import PICKLES, unsafe
 from .residence import shell_of
 
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_CONVERT = (
-    "which can run code when it is opened, so nbgen does not open it. Convert it on a machine you trust: "
-    "diffusers' save_pretrained writes safetensors."
-)
+_CONVERT = "Convert it on a machine you trust: diffusers' save_pretrained writes safetensors."
 MOST_HEADER = 100_000_000
 """Bytes of a safetensors header that the format itself allows."""
 
@@ -240,9 +237,9 @@ def _check_weights(folder: Path, part: str, wanted: str | None) -> str | None:
     variant = _variant(folder / part, wanted)
     safe = _of_variant(folder / part, variant)
     if not safe:
-        pickles = [path.name for path in (folder / part).iterdir() if path.suffix in _PICKLES]
+        pickles = [path.name for path in (folder / part).iterdir() if path.suffix in PICKLES]
         if pickles:
-            raise UnsafeModelError(f"{part}/{pickles[0]} is a pickle, {_CONVERT}")
+            raise unsafe(f"{part}/{pickles[0]}", _CONVERT)
         raise MissingFileError(f"the model in {folder.name!r} has no weights in {part}/ (*.safetensors).")
     for listing in (folder / part).glob("*.safetensors.index*.json"):
         with contextlib.suppress(ValueError, AttributeError, OSError):

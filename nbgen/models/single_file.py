@@ -9,23 +9,22 @@ from typing import Any
 
 import torch
 
-from ..errors import MissingFileError, ModelError, NetworkError, UnsafeModelError
+from ..errors import MissingFileError, ModelError, NetworkError
 from . import hub
 from .families import family_of
 from .parts import Index, check_whole, header_of, read_index
+from .pickles import refuse_pickle
 
-PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 _DENOISERS = ("model.diffusion_model.", "double_blocks.", "joint_blocks.", "diffusion_model.")
 
 
 def check_file(path: Path) -> dict[str, Any]:
     """The tensors' names and shapes in a checkpoint, from its header; ModelError for what is none."""
-    if path.suffix.lower() in PICKLES:
-        raise UnsafeModelError(
-            f"{path.name} is a pickle, which can run code when it is opened, so nbgen does not open it. Convert it on "
-            "a machine you trust: safetensors.torch.save_file(torch.load(path, weights_only=True)['state_dict'], "
-            "'model.safetensors') writes the file that nbgen.load takes."
-        )
+    refuse_pickle(
+        path,
+        "Convert it on a machine you trust: safetensors.torch.save_file(torch.load(path, "
+        "weights_only=True)['state_dict'], 'model.safetensors') writes the file that nbgen.load takes.",
+    )
     if path.suffix.lower() != ".safetensors":
         raise ModelError(
             f"{path.name!r} is a file of another kind: nbgen loads .safetensors checkpoints, and folders in diffusers' "

@@ -14,7 +14,8 @@ from .catalogue import BY_NAME, EMBEDDED, embedded_folder
 from .families import family_of
 from .fingerprint import of_file, of_folder
 from .parts import Index, read_index
-from .single_file import PICKLES, settings_for
+from .pickles import PICKLES
+from .single_file import settings_for
 
 
 @dataclass(frozen=True)

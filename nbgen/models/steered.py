@@ -39,12 +39,7 @@ class SteeredModel(AdaptedModel):
 
     def resolve(self, **fields: Any) -> Recipe:
         """As every model's; control pictures become hashes, and the first gives the size where nothing else does."""
-        if fields.get("control"):
-            if not self.nets:
-                raise RecipeError(
-                    "this model has no ControlNets: they are given to it as "
-                    'nbgen.load(…, control={"canny": folder}).'
-                )
+        if fields.get("control") and self.nets:
             control = control_blobs(fields["control"])
             fields = {**fields, "control": control}
             if fields.get("size") is None and fields.get("image") is None:

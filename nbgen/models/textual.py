@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import DamagedFileError, MissingFileError, ModelError, UnsafeModelError, brief
+from ..errors import DamagedFileError, MissingFileError, ModelError, brief
 from .parts import check_whole
-from .single_file import PICKLES
+from .pickles import refuse_pickle
 
 _ENCODERS = {"text_encoder": ("tokenizer", "clip_l"), "text_encoder_2": ("tokenizer_2", "clip_g")}
 """Encoder → its tokenizer, and the name of its embedding in a file that has several."""
@@ -43,11 +43,7 @@ def files_of(embeddings: Any) -> tuple[tuple[str, Path], ...]:
             there = path.is_file()
         except (TypeError, ValueError, OSError):
             raise ModelError(f"embeddings[{word!r:.60}] must be a file, not {brief(value)}.") from None
-        if path.suffix.lower() in PICKLES:
-            raise UnsafeModelError(
-                f"{path.name} is a pickle, which can run code when it is opened, so nbgen does not open it. Convert it "
-                "on a machine you trust with safetensors.torch.save_file."
-            )
+        refuse_pickle(path, "Convert it on a machine you trust with safetensors.torch.save_file.")
         if not there:
             raise MissingFileError(f"there is no file {path.name!r:.120} with the embedding {word!r:.60}.")
         check_whole(path, path.name)

@@ -73,9 +73,8 @@ def densities(run: Run, count: int = CELLS) -> Densities:
         return Densities(_data(run.settings.distribution, count, blur), q, area, blur, True)
     fakes = run.samples(COUNTED).double()
     middles = places[:count, 0]
-    across, up = (
-        torch.exp(-((middles - fakes[:, one, None]) ** 2) / (2 * BLUR**2)) for one in (0, 1)
-    )  # (fakes, count) each: a Gaussian of the plane is the product of two
+    # (fakes, count) each: a Gaussian of the plane is the product of two
+    across, up = (torch.exp(-((middles - fakes[:, one, None]) ** 2) / (2 * BLUR**2)) for one in (0, 1))
     q = (up.T @ across).flatten() / (len(fakes) * 2 * math.pi * BLUR**2)
     return Densities(_data(run.settings.distribution, count, BLUR), q, area, BLUR, False)
 

@@ -59,9 +59,8 @@ class Run:
         self._spread = float(now.distribution.mixture.spreads[0])
         self.adopt(settings)
         numbers = sum(one.numel() for net in (self.generator, self.discriminator) for one in net.parameters())
-        self._room = max(
-            4, min(MOST_KEPT, MOST_KEPT_BYTES // (3 * 8 * numbers))
-        )  # Adam keeps two more of each
+        # Adam keeps two more of each
+        self._room = max(4, min(MOST_KEPT, MOST_KEPT_BYTES // (3 * 8 * numbers)))
         self._every = 50
         self._kept: dict[int, Any] = {0: self._state()}
 

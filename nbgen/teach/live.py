@@ -159,9 +159,8 @@ class Panel(Overlay):
                     self._awaited = 0
             elif kind == "visible":
                 if content.get("visible"):
-                    if (
-                        view not in self._visible
-                    ):  # a new view, or one that was hidden: what was awaited is lost
+                    # A new view, or one that was hidden: what was awaited is lost.
+                    if view not in self._visible:
                         self._visible.add(view)
                         self._awaited, self._dirty = 0, True
                 else:

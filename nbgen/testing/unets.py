@@ -11,10 +11,11 @@ from ..models.sdxl import StableDiffusionXL
 from .encoders import autoencoder, clip_encoder, hushed, seeded
 from .tokens import clip_tokenizer
 
-_BETAS = {
+BETAS = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
     "set_alpha_to_one": False, "steps_offset": 1,
 }  # fmt: skip
+"""The scheduler that Stable Diffusion and SDXL came with."""
 
 
 def tiny_sd_pipeline(seed: int = 0, *, inpainting: bool = False, **scheduler: Any) -> Any:
@@ -29,7 +30,7 @@ def tiny_sd_pipeline(seed: int = 0, *, inpainting: bool = False, **scheduler: An
         unet, vae, tokenizer = _unet(16, 9 if inpainting else 4), autoencoder(), clip_tokenizer()
         text = clip_encoder(tokenizer)
     pipe = StableDiffusionPipeline(
-        vae=vae, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(**{**_BETAS, **scheduler}),
+        vae=vae, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(**{**BETAS, **scheduler}),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)
@@ -42,11 +43,17 @@ def tiny_sd(seed: int = 0, **scheduler: Any) -> StableDiffusion:
     return StableDiffusion(tiny_sd_pipeline(seed, **scheduler), name="tiny-sd", defaults=defaults)
 
 
-def tiny_sdxl_pipeline(seed: int = 0, *, force_zeros_for_empty_prompt: bool = True, **scheduler: Any) -> Any:
+def tiny_sdxl_pipeline(
+    seed: int = 0,
+    *,
+    force_zeros_for_empty_prompt: bool = True,
+    inpainting: bool = False,
+    **scheduler: Any,
+) -> Any:
     """A diffusers StableDiffusionXLPipeline with random weights: 32×32 pictures, latents 4×8×8, 16 tokens.
 
     `scheduler` overrides the DDIM configuration; without `force_zeros_for_empty_prompt` no negative prompt is an
-    empty one.
+    empty one; with `inpainting` the UNet is a dedicated one of nine channels.
     """
     with hushed():
         from diffusers import DDIMScheduler, StableDiffusionXLPipeline
@@ -54,13 +61,14 @@ def tiny_sdxl_pipeline(seed: int = 0, *, force_zeros_for_empty_prompt: bool = Tr
         tokenizer = clip_tokenizer()
         text, text_2 = (clip_encoder(tokenizer, projection=second, layers=2) for second in (False, True))
         unet = _unet(
-            32, addition_embed_type="text_time", addition_time_embed_dim=8, use_linear_projection=True,
-            projection_class_embeddings_input_dim=16 + 6 * 8, transformer_layers_per_block=(1, 1),
+            32, 9 if inpainting else 4, addition_embed_type="text_time", addition_time_embed_dim=8,
+            use_linear_projection=True, projection_class_embeddings_input_dim=16 + 6 * 8,
+            transformer_layers_per_block=(1, 1),
         )  # fmt: skip
         vae = autoencoder(scaling_factor=0.13025)
     pipe = StableDiffusionXLPipeline(
         vae=vae, text_encoder=text, text_encoder_2=text_2, tokenizer=tokenizer, tokenizer_2=clip_tokenizer(),
-        unet=unet, scheduler=DDIMScheduler(**{**_BETAS, **scheduler}), add_watermarker=False,
+        unet=unet, scheduler=DDIMScheduler(**{**BETAS, **scheduler}), add_watermarker=False,
         force_zeros_for_empty_prompt=force_zeros_for_empty_prompt,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)
@@ -96,7 +104,6 @@ def tiny_controlnet(pipe: Any, seed: int = 0) -> Any:
             net.controlnet_mid_block,
             net.controlnet_cond_embedding.conv_out,
         ]:
-            torch.nn.init.normal_(
-                layer.weight, std=0.2
-            )  # they begin at zero, where nothing would be controlled
+            # They begin at zero, where nothing would be controlled.
+            torch.nn.init.normal_(layer.weight, std=0.2)
     return net.eval()

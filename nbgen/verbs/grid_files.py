@@ -62,9 +62,8 @@ def figure_metadata(
     text = json.dumps(
         {"axes": axes, "cells": cells}, sort_keys=True, separators=(",", ":"), ensure_ascii=True
     )
-    if (
-        len(text) > MOST_METADATA
-    ):  # then only what the figure shows anyway, rather than a file that none can read
+    if len(text) > MOST_METADATA:
+        # Only what the figure shows anyway, rather than a file that none can read.
         text = json.dumps(
             {"axes": axes, "cells": []}, sort_keys=True, separators=(",", ":"), ensure_ascii=True
         )

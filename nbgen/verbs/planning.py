@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..jobs import submit
 from ..models.base import Model
 from ..models.footprints import needed
-from ..quantities import counted, in_bytes
+from ..quantities import counted, in_bytes, in_time
 from ..recipe import Recipe
 from ..storage import default_store
 from .wishes import Wishes
@@ -47,7 +47,7 @@ class Plan:
         if left:
             parts.append(f"{counted(self.calls, 'denoiser call')} for the other {left:,}")
             known = "unknown time: nothing was made with this model yet"
-            parts.append(known if self.seconds is None else f"about {_duration(self.seconds)}")
+            parts.append(known if self.seconds is None else f"about {in_time(self.seconds)}")
         parts.append(f"{in_bytes(self.bytes)} uncompressed")
         if self.memory:
             parts.append(f"about {in_bytes(self.memory)} of memory at the most")
@@ -94,9 +94,3 @@ def _memory(model: Model, recipes: Sequence[Recipe], exact: bool) -> int:
     found: list[int] = []
     submit(model, lambda _: found.append(needed(model, recipes, exact=exact))).result()
     return found[0]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -42,6 +42,15 @@ c.LabApp.news_url = None
 PATIENCE = 90
 """Seconds until a wait gives up. Only what hangs meets it: a slow machine is no failed test."""
 
+LISTEN = """() => {
+    window.notebook = window.jupyterapp.shell.currentWidget;
+    window.notebook.sessionContext.iopubMessage.connect((_, message) => {
+        if (message.header.msg_type === "error" && message.parent_header.msg_type === "comm_msg")
+            console.error(`a callback failed: ${message.content.ename}: ${message.content.evalue}`);
+    });
+}"""
+"""An error in a widget's callback is shown nowhere; here it is one of the page's complaints."""
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1", ""}
 
 # What a page may complain of that no notebook caused, each with its reason.
@@ -180,7 +189,7 @@ class Notebook:
         self.page.wait_for_function(
             "window.jupyterapp && window.jupyterapp.shell.currentWidget?.context?.isReady", timeout=60_000
         )
-        self.page.evaluate("() => { window.notebook = window.jupyterapp.shell.currentWidget; }")
+        self.page.evaluate(LISTEN)
         self.wait_until_idle()
 
     def stop(self) -> None:
@@ -207,9 +216,8 @@ class Notebook:
     def restart_and_run_all(self) -> None:
         self.command("notebook:restart-run-all", wait=False)
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.page.wait_for_timeout(
-            500
-        )  # until the old kernel is gone: its last "idle" is not the one waited for
+        # Until the old kernel is gone: its last "idle" is not the one waited for
+        self.page.wait_for_timeout(500)
         self.wait_until_idle()
 
     def interrupt(self) -> None:

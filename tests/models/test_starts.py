@@ -13,7 +13,7 @@ from PIL import Image
 from nbgen.models.sd import StableDiffusion
 from nbgen.models.sdxl import StableDiffusionXL
 from nbgen.sampling import SAMPLERS, Sampler
-from nbgen.testing import tiny_flux, tiny_sd, tiny_sd3, tiny_sd_pipeline, tiny_sdxl
+from nbgen.testing import tiny_flux, tiny_sd, tiny_sd3, tiny_sd_pipeline, tiny_sdxl, tiny_sdxl_pipeline
 
 from .oracle import distance, flow_scheduler, latent, latents, stock_latents, with_scheduler
 
@@ -124,9 +124,8 @@ def test_flow_matching_models_start_as_in_their_stock_pipelines(make, strength: 
     more = {"mask_image": WHITE} if masked else {}
     more["max_sequence_length"] = 24
     if make is tiny_sd3 and masked:
-        pipe.transformer.register_to_config(
-            in_channels=16
-        )  # all that this pipeline takes; it is only asked for
+        # All that this pipeline takes; it is only asked for
+        pipe.transformer.register_to_config(in_channels=16)
     with with_scheduler(pipe, flow_scheduler(model._pipe, "euler", None)), torch.no_grad():
         wanted = pipe(
             "a cat", image=IMAGE, strength=strength, num_inference_steps=5, guidance_scale=scale, height=32, width=32,
@@ -213,3 +212,20 @@ def test_a_picture_that_runs_out_of_memory_begins_again_at_its_image(sd, monkeyp
     for one, other in zip(latents(sd, recipes), wanted, strict=True):
         assert distance(one, other) <= 1e-4
     assert len(tries) > 3
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+@pytest.mark.parametrize("sampler", SOME, ids=lambda sampler: sampler.name)
+def test_a_dedicated_sdxl_fills_as_its_stock_pipeline(sampler: Sampler, strength: float) -> None:
+    model = StableDiffusionXL(
+        tiny_sdxl_pipeline(inpainting=True), name="tiny-xl-filling", defaults={"guidance": 3.0}
+    )
+    found = made(model, sampler, mask=MASK, strength=strength, size=(32, 32))
+    wanted = expected(
+        as_pipeline(model, "Inpaint"), sampler, mask_image=WHITE, strength=strength, size=(32, 32)
+    )
+    assert distance(found, wanted) <= 1e-4
+    with_words = latent(
+        model, prompt="a dog", steps=STEPS, sampler=sampler.name, image=IMAGE, mask=MASK, strength=1.0
+    )
+    assert distance(with_words, found) > 1e-3

@@ -63,9 +63,8 @@ def test_what_is_predicted_fits_together() -> None:
     assert torch.allclose(alpha * x0 + sigma * epsilon, x)
     assert torch.allclose(predicted(one, "v_prediction", x, alpha, sigma), alpha * epsilon - sigma * x0)
     assert torch.allclose(predicted(one, "flow", x, alpha, sigma), epsilon - x0)
-    assert torch.allclose(
-        one.x0(x, 0.0, 1.0), torch.zeros(50, 2, dtype=torch.float64), atol=1e-12
-    )  # the mean
+    # The mean.
+    assert torch.allclose(one.x0(x, 0.0, 1.0), torch.zeros(50, 2, dtype=torch.float64), atol=1e-12)
 
 
 @pytest.mark.parametrize("one", every(), ids=lambda one: one.name)

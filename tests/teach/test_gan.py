@@ -80,9 +80,8 @@ def test_the_divergence_at_its_ends() -> None:
     run = affine()
     with torch.no_grad():
         run.generator[0].bias.fill_(40.0)
-    assert densities(run).divergence == pytest.approx(
-        math.log(2), rel=1e-6
-    )  # nothing in common, and off the grid
+    # Nothing in common, and off the grid.
+    assert densities(run).divergence == pytest.approx(math.log(2), rel=1e-6)
     both = densities(affine(distribution="two moons"))
     same = type(both)(both.p, both.p, both.area, 0.0, True)
     assert same.divergence == pytest.approx(0, abs=1e-9)
