@@ -12,7 +12,7 @@ from dataclasses import dataclass
 MOST_ROWS = 256
 GAIN = 1.02
 """A doubling that lowers the time a row by less than this factor gains nothing."""
-WORTHWHILE = 1.05
+WORTHWHILE = 1.1
 """Fewer rows are taken where they cost at most this factor more a row than the best number does."""
 MEMORY_SHARE = 0.7
 """The part of the free memory that one tick's activations may take."""

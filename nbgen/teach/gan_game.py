@@ -20,7 +20,7 @@ from .gan_run import MOVES
 from .gan_settings import MOST_STEPS, GanError, Settings, with_changes
 from .live import Laboratory
 
-BEAT_SECONDS, SLOW_SECONDS = 0.04, 0.4
+BEAT_SECONDS, SLOW_SECONDS = 0.025, 0.4
 """How long the players play between two pictures; in slow motion, how long one move is looked at."""
 
 SHOWN = {"surface": "discriminator", "arrows": True, "bent": True, "perfect": False}

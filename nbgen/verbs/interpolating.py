@@ -120,7 +120,11 @@ def interpolate(
         job = start_planned(chosen, looks, count, wishes, make_result=make_walk)
     else:
         job = start(chosen, recipes, wishes, whole=True, make_result=make_walk)
-    return _told(deliver(job)) if wait else job
+    if not wait:
+        return job
+    walk = deliver(job)
+    _tell(walk.notes)
+    return walk
 
 
 def interpolate_grid(
@@ -181,7 +185,11 @@ def interpolate_grid(
 
     job = start(chosen, layout.recipes, wishes, make_result=make_grid)
     job.columns = across
-    return deliver(job) if wait else job
+    if not wait:
+        return job
+    grid = deliver(job)
+    _tell(grid.notes[1:])
+    return grid
 
 
 @dataclass(frozen=True)
@@ -265,10 +273,9 @@ def _as_the_model_sees(model: Model, ones: Sequence[Pixels], others: Sequence[Pi
     ]
 
 
-def _told(walk: Walk) -> Walk:
-    for note in walk.notes:
-        say(f"{note[:1].upper()}{note[1:]} (root mean square of the pixels, from 0 to 1).")
-    return walk
+def _tell(errors: Sequence[str]) -> None:
+    for error in errors:
+        say(f"{error[:1].upper()}{error[1:]} (root mean square of the pixels, from 0 to 1).")
 
 
 def _say(stops: Sequence[Recipe], model: Model) -> None:

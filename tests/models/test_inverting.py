@@ -123,6 +123,18 @@ def test_any_picture_is_a_stop(tmp_path, capsys):
     assert all(frame.cost.stored for frame in again) and again.notes == walk.notes
 
 
+def test_a_table_between_pictures_says_how_near_each_corner_comes(capsys):
+    model = tiny_sd()
+    grid = nbgen.interpolate_grid(
+        [picture(1), "a dog", picture(3), 7], 2, 2, model=model, steps=2, guidance=1
+    )
+    assert [note[:26] for note in grid.notes[1:]] == [
+        "stop 1 comes back from its",
+        "stop 3 comes back from its",
+    ]
+    assert capsys.readouterr().out.count("comes back") == 2
+
+
 def test_along_the_prompt_the_noise_stays_that_of_the_first_picture():
     walk = nbgen.interpolate(
         [picture(1), "b"], frames=3, along="prompt", model=tiny_sd(), steps=1, store=False
