@@ -104,7 +104,8 @@ def prompt_pictures(value: Any) -> dict[str, tuple[Any, float]]:
         if isinstance(picture, tuple):
             if not all(isinstance(each, tuple) and len(each) == 2 for each in picture):
                 raise RecipeError(
-                    f"{called} takes a picture, or (picture, weight); several are a mixture, nbgen.Mix.of((0.5, hash), …)."
+                    f"{called} takes a picture, or (picture, weight); several are a mixture, as in "
+                    "nbgen.Mix.of((0.5, hash), (0.5, hash))."
                 )
             picture = tuple((share, _hash_of(called, each)) for share, each in picture)
         else:

@@ -105,6 +105,7 @@ class Recipe:
         if self.model is not None:
             plain["model"].pop("name")
             plain["model"].pop("family", None)
+            plain["model"].pop("beside", None)
         return hashlib.sha256(_canonical(plain).encode("ascii")).hexdigest()
 
     def replace(self, **changes: Any) -> Recipe:

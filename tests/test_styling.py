@@ -1,7 +1,8 @@
-"""Style presets: what they put around words, in `generate` and `compare`, and what is refused."""
+"""Style presets: what they put around words, in every verb that takes words, and what is refused."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import nbgen
@@ -88,3 +89,42 @@ def test_what_is_refused(model) -> None:
         nbgen.generate(style="fog", seed=1, model=model)
     with pytest.raises(RecipeError, match="there is none"):
         nbgen.generate(style="fog", seed=1, model=tiny_gan())
+
+
+def test_every_verb_that_takes_words_takes_a_style(model) -> None:
+    """The words of each are those of `generate` with the same style; nothing is styled twice."""
+    ink = nbgen.generate("a cat", style="ink", seed=1, steps=2, model=model, n=1)[0]
+    said, unwanted = ink.recipe.prompt, ink.recipe.negative
+    plain = nbgen.generate("a cat", seed=1, steps=2, model=model, n=1)[0]
+    fields = {"steps": 2, "model": model, "style": "ink"}
+    walk = nbgen.interpolate(["a cat", "a dog"], frames=3, **fields)
+    assert walk[0].recipe.prompt == said
+    assert walk[1].recipe.prompt.values == (said, said.replace("cat", "dog"))
+    along = nbgen.interpolate([1, 2], frames=3, prompt="a cat", **fields)
+    assert {frame.recipe.prompt for frame in along} == {said}
+    back = nbgen.interpolate([plain.image, 2], frames=2, prompt="a cat", sampler="ddim", **fields)
+    assert {frame.recipe.prompt for frame in back} == {said}
+    assert dict(back[0].recipe.inverted)[next(iter(dict(back[0].recipe.inverted)))][1] == said
+    table = nbgen.interpolate_grid([1, 2, 3, 4], rows=2, columns=2, prompt="a cat", **fields)
+    made = [
+        table[0],
+        plain.again(style="ink"),
+        nbgen.outpaint(plain, left=8, **fields),
+        nbgen.upscale(plain, 1.25, **fields),
+        nbgen.blend(plain, plain, **fields),
+    ]
+    assert {(each.recipe.prompt, each.recipe.negative) for each in made} == {(said, unwanted)}
+    assert made[1].recipe == ink.recipe
+    strips = [nbgen.filmstrip(words, at=[2], seed=1, **fields) for words in ("a cat", plain)]
+    for strip in strips:
+        assert np.abs(np.asarray(strip[0]).astype(int) - np.asarray(ink)).max() <= 1
+    nbgen.convergence("a cat", sampler="ddim", steps=2, seed=1, reference_steps=3, model=model, style="ink")
+    for call in (
+        lambda: nbgen.interpolate([1, 2], frames=2, prompt="a cat", model=model, style="inkk"),
+        lambda: nbgen.filmstrip("a cat", model=model, style="inkk"),
+        lambda: nbgen.upscale(plain, style="inkk"),
+        lambda: plain.again(style="inkk"),
+        lambda: nbgen.convergence("a cat", model=model, style="inkk"),
+    ):
+        with pytest.raises(RecipeError, match=r"no style .inkk."):
+            call()

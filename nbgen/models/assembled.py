@@ -219,8 +219,9 @@ class AssembledModel(PicturedModel):
         return self._named(ModelRef(self._name, of_tensors(self._tensors(), self.settings()), dtype))
 
     def _named(self, ref: ModelRef) -> ModelRef:
-        """With the family, where it is not the one that is meant where nothing is said."""
-        return dataclasses.replace(ref, family=None if self.family == "sd" else self.family)
+        """With the family, where it is not the one that is meant where nothing is said, and what it was given."""
+        family = None if self.family == "sd" else self.family
+        return dataclasses.replace(ref, family=family, beside=getattr(self._pipe, "beside", ()))
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         for part in self.weighed_parts:

@@ -50,7 +50,7 @@ CATALOGUE = (
         "a good middle, with many adapters", {"steps": 30, "guidance": 5.0, "size": (1024, 1024)},
     ),
     Known(
-        "sdxl-turbo", "stabilityai/sdxl-turbo", "sdxl", "Stability AI Community", "no", 7.0,
+        "sdxl-turbo", "stabilityai/sdxl-turbo", "sdxl", "Stability AI Non-Commercial Community", "no", 7.0,
         "one to four steps", {"steps": 4, "guidance": 1.0, "size": (512, 512), "sampler": "euler_a",
                               "schedule": "trailing"},
     ),
@@ -63,7 +63,7 @@ CATALOGUE = (
         "the larger one", {"steps": 28, "guidance": 3.5, "size": (1024, 1024)},
     ),
     Known(
-        "flux-schnell", "black-forest-labs/FLUX.1-schnell", "flux", "Apache-2.0", "its page may ask", 34.0,
+        "flux-schnell", "black-forest-labs/FLUX.1-schnell", "flux", "Apache-2.0", "yes", 34.0,
         "four steps", {"steps": 4, "guidance": 1.0, "size": (1024, 1024)},
     ),
     Known(
@@ -97,7 +97,8 @@ CATALOGUE = (
         "a small transformer", {"steps": 20, "guidance": 4.5, "size": (1024, 1024)},
     ),
     Known(
-        "sana", "Efficient-Large-Model/Sana_1600M_1024px_diffusers", "pipeline", "see its page", "no", 9.5,
+        "sana", "Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers", "pipeline", "NVIDIA NSCL v2 and Gemma",
+        "no", 9.5,
         "quick at large sizes", {"steps": 20, "guidance": 4.5, "size": (1024, 1024)},
     ),
     Known(
@@ -106,7 +107,7 @@ CATALOGUE = (
         {"steps": 30, "guidance": 4.0, "size": (1024, 1024)},
     ),
     Known(
-        "cogview4", "THUDM/CogView4-6B", "pipeline", "Apache-2.0", "no", 32.0,
+        "cogview4", "zai-org/CogView4-6B", "pipeline", "Apache-2.0", "no", 32.0,
         "words in pictures, Chinese too", {"steps": 50, "guidance": 3.5, "size": (1024, 1024)},
     ),
 )  # fmt: skip

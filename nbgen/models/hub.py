@@ -60,13 +60,34 @@ def fetch(
     HF_HUB_OFFLINE keeps it off the network. Raises NetworkError, GatedModelError, MissingFileError,
     UnsafeModelError and DamagedFileError.
     """
+    given = {"revision": revision, "variant": variant, "token": token, "weights": weights}
+    try:
+        return _fetched(name, names, **given, local=False)
+    except NetworkError:
+        with contextlib.suppress(ModelError):  # what was fetched before is enough
+            return _fetched(name, names, **given, local=True)
+        raise
+
+
+def _fetched(
+    name: str,
+    names: Callable[[Index], Sequence[str]],
+    revision: str | None,
+    variant: str | None,
+    token: str | bool | None,
+    weights: bool,
+    local: bool,
+) -> Snapshot:
+    """As `fetch`; `local`: from the cache alone."""
     from huggingface_hub import hf_hub_download, snapshot_download
 
     with _told(name, revision):
-        first = hf_hub_download(name, "model_index.json", revision=revision, token=token)
+        first = hf_hub_download(
+            name, "model_index.json", revision=revision, token=token, local_files_only=local
+        )
         index = read_index(Path(first).parent)
         chosen = list(names(index))
-        there = _listing(name, revision, token) if weights else None
+        there = _listing(name, revision, token) if weights and not local else None
         patterns = ["model_index.json", *(f"{part}/{text}" for part in chosen for text in _TEXTS)]
         files: list[tuple[str, int, str | None]] = []
         if there is not None:
@@ -82,7 +103,12 @@ def fetch(
         try:
             folder = Path(
                 snapshot_download(
-                    name, revision=revision, token=token, allow_patterns=patterns, tqdm_class=_bar(meter)
+                    name,
+                    revision=revision,
+                    token=token,
+                    allow_patterns=patterns,
+                    tqdm_class=_bar(meter),
+                    local_files_only=local,
                 )
             )
         finally:
@@ -99,6 +125,13 @@ def _listing(name: str, revision: str | None, token: Any) -> list[Any] | None:
     if constants.HF_HUB_OFFLINE:
         return None
     return list(HfApi().model_info(name, revision=revision, token=token, files_metadata=True).siblings or [])
+
+
+def _unreached() -> tuple[type[Exception], ...]:
+    """What is raised where a hub does not answer, by whichever client library huggingface_hub has."""
+    from huggingface_hub import errors
+
+    return errors.HfHubHTTPError.__bases__[0], ConnectionError, TimeoutError
 
 
 def _weights(
@@ -152,7 +185,6 @@ def _sha256(path: Path) -> str:
 @contextlib.contextmanager
 def _told(name: str, revision: str | None) -> Iterator[None]:
     """The hub's errors as nbgen's own, each with its remedy."""
-    import httpx
     from huggingface_hub import errors
 
     at = f" at revision {revision!r}" if revision else ""
@@ -188,10 +220,21 @@ def _told(name: str, revision: str | None) -> Iterator[None]:
         ) from None
     except errors.HFValidationError:
         raise ModelError(f"{name!r:.80} is no name of a model: a name is owner/model.") from None
-    except (errors.HfHubHTTPError, httpx.HTTPError, ConnectionError, TimeoutError) as error:
-        told = " ".join(str(error).split())[:120]
+    except _unreached() as error:
+        told = " ".join(str(error).split())[:120].rstrip(".")
         raise NetworkError(
             f"the hub cannot be reached for {name}: {told}. Try again later, or give the folder of a copy."
+        ) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise ModelError(
+                f"{name} cannot be kept on this disk: {os.strerror(error.errno)}. HF_HOME says where the hub's cache "
+                "lies."
+            ) from None
+        # Only a file of another length than was promised is told without a number.
+        raise DamagedFileError(
+            f"a file of {name} is not what the hub promised: {' '.join(str(error).split())[:160]} Load it again to "
+            "fetch it anew."
         ) from None
 
 

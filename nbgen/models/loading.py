@@ -124,7 +124,7 @@ def find(ref: ModelRef) -> Model:
     ]
     if same:
         return next((model for model in same if model.ref.name == ref.name), same[0])
-    if ref.name in EMBEDDED:
+    if ref.name in EMBEDDED and not ref.beside:
         model = load(ref.name)
         if model.ref.fingerprint == ref.fingerprint:
             return model

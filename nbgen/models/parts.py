@@ -103,7 +103,7 @@ def read_folder(
     variants = {
         name: _check_weights(folder, name, variant) for name, kind in kinds.items() if _is_weighed(kind)
     }
-    with _quiet():
+    with quiet():
         for name, kind in kinds.items():
             made[name] = _part(folder, name, kind, device, dtype, variants.get(name))
     return Parts(**made, config={**index.settings, "_class_name": index.pipeline})
@@ -112,7 +112,7 @@ def read_folder(
 def read_part(folder: Path, kind: type, device: torch.device, dtype: torch.dtype) -> Any:
     """One part, of class `kind`, in a folder of its own; errors as `read_folder`'s."""
     variant = _check_weights(folder.parent, folder.name, None)
-    with _quiet():
+    with quiet():
         return _part(folder.parent, folder.name, kind, device, dtype, variant)
 
 
@@ -219,17 +219,19 @@ def _part(
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the bars that transformers draws for each part, which would stay in a notebook's output."""
-    from transformers.utils import logging
+def quiet() -> Iterator[None]:
+    """Without the bars that transformers and diffusers draw for each part, which would stay in a notebook's output."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
 
-    drawn = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    drawn = [each for each in (of_transformers, of_diffusers) if each.is_progress_bar_enabled()]
+    for each in drawn:
+        each.disable_progress_bar()
     try:
         yield
     finally:
-        if drawn:
-            logging.enable_progress_bar()
+        for each in drawn:
+            each.enable_progress_bar()
 
 
 def _check_weights(folder: Path, part: str, wanted: str | None) -> str | None:

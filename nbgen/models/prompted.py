@@ -13,14 +13,11 @@ from ..engine.asks import Conditioning
 from ..errors import RecipeError, brief, did_you_mean
 from ..inputs import ALONE, is_hash, opened, prompt_pictures, size_of
 from ..recipe import Options, Recipe
-from ..values import as_number
+from ..values import as_weight
 from .image_prompts import ImagePrompt, can_look, own_prompts, tokens_of, weight_of
 from .seamless import Group
 from .steered import SteeredModel
 from .words import Encodings
-
-MOST_WEIGHT = 10.0
-"""The largest weight of an image prompt, either way; 0.5 to 1 is usual."""
 
 
 class PromptedModel(SteeredModel):
@@ -38,27 +35,27 @@ class PromptedModel(SteeredModel):
 
     def examine(self) -> None:
         super().examine()
-        self._prompt_names = tuple(self.prompts)
-        if self._prompt_names:
+        self.prompt_names = tuple(self.prompts)
+        if self.prompt_names:
             self.fields = self.fields | {"image_prompt"}
 
     def resolve(self, **fields: Any) -> Recipe:
         """As every model's; pictures become hashes, and one without a name is for the model's only IP-Adapter."""
-        if fields.get("image_prompt") is not None and self._prompt_names:
+        if fields.get("image_prompt") is not None and self.prompt_names:
             found = prompt_pictures(fields["image_prompt"])
             if ALONE in found:
-                if len(self._prompt_names) > 1:
+                if len(self.prompt_names) > 1:
                     raise RecipeError(
-                        f"this model has the IP-Adapters {', '.join(map(repr, self._prompt_names))}: say whose picture "
-                        f"it is, as in image_prompt={{{self._prompt_names[0]!r}: picture}}."
+                        f"this model has the IP-Adapters {', '.join(map(repr, self.prompt_names))}: say whose picture "
+                        f"it is, as in image_prompt={{{self.prompt_names[0]!r}: picture}}."
                     )
-                found = {self._prompt_names[0]: found[ALONE]}
+                found = {self.prompt_names[0]: found[ALONE]}
             fields = {**fields, "image_prompt": found}
         return super().resolve(**fields)
 
     def check(self, recipe: Recipe) -> Recipe:
         if recipe.image_prompt:
-            recipe = recipe.replace(image_prompt=_checked(recipe.image_prompt, self._prompt_names))
+            recipe = recipe.replace(image_prompt=_checked(recipe.image_prompt, self.prompt_names))
         return super().check(recipe)
 
     def group(self, recipe: Recipe) -> Hashable:
@@ -129,9 +126,10 @@ class PromptedModel(SteeredModel):
         own = getattr(self._pipe, "feature_extractor", None)
         if own is not None:
             return own
-        from transformers import CLIPImageProcessor
+        # Of the two that transformers has, the one that resizes alike on every machine.
+        from transformers import CLIPImageProcessorPil
 
-        return CLIPImageProcessor(size=size, crop_size=size)
+        return CLIPImageProcessorPil(size=size, crop_size=size)
 
 
 def _with(found: Conditioning, name: Hashable, tensors: Mapping[str, Tensor]) -> Conditioning:
@@ -156,12 +154,7 @@ def _checked(prompts: Options, names: tuple[str, ...]) -> Options:
             raise RecipeError(
                 f"image_prompt[{name!r}] takes a picture, or (picture, weight), not {brief(value)}."
             )
-        picture, weight = value[0], as_number(f"the weight of image_prompt[{name!r}]", value[1])
-        if not -MOST_WEIGHT <= weight <= MOST_WEIGHT:
-            raise RecipeError(
-                f"the weight of image_prompt[{name!r}] must be from {-MOST_WEIGHT:g} to {MOST_WEIGHT:g}, not "
-                f"{weight:g}."
-            )
+        picture, weight = value[0], as_weight(f"the weight of image_prompt[{name!r}]", value[1])
         for digest in [picture] if isinstance(picture, str) else [each for _, each in picture]:
             if not is_hash(digest):
                 raise RecipeError(f"image_prompt[{name!r}] holds the hash of a picture, not {brief(digest)}.")

@@ -12,7 +12,7 @@ import torch
 from ..errors import MissingFileError, ModelError, NetworkError
 from . import hub
 from .families import family_of
-from .parts import Index, check_whole, header_of, read_index
+from .parts import Index, check_whole, header_of, quiet, read_index
 from .pickles import refuse_pickle
 
 _DENOISERS = ("model.diffusion_model.", "double_blocks.", "joint_blocks.", "diffusion_model.")
@@ -77,6 +77,7 @@ def settings_for(path: Path, config: str | os.PathLike[str] | None, token: str |
 def read_file(path: Path, index: Index, dtype: torch.dtype) -> Any:
     """The pipeline of a checkpoint, on the CPU, with the settings of `index`. No safety checker is added."""
     import diffusers
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
 
     kind: Any = getattr(diffusers, index.pipeline, None)
     if kind is None or not hasattr(kind, "from_single_file"):
@@ -84,12 +85,14 @@ def read_file(path: Path, index: Index, dtype: torch.dtype) -> Any:
     family = family_of(index.pipeline)
     unread = set(index.parts) - {*family.parts, *family.optional} if family else set()
     try:
-        made = kind.from_single_file(
-            str(path), config=str(index.folder), torch_dtype=dtype, local_files_only=True,
-            **dict.fromkeys(unread),
-        )  # fmt: skip
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        told = " ".join(str(error).replace(str(path.parent), "").replace(str(index.folder), "").split())[:300]
+        with quiet():
+            made = kind.from_single_file(
+                str(path), config=str(index.folder), torch_dtype=dtype, local_files_only=True,
+                **dict.fromkeys(unread),
+            )  # fmt: skip
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SingleFileComponentError) as error:
+        told = " ".join(str(error).replace(str(path.parent), "").replace(str(index.folder), "").split())
+        told = told.partition(" Please load the component")[0][:300]  # advice on calling diffusers
         raise ModelError(
             f"{path.name} does not fit the settings of {index.pipeline}: {told} Another config= may."
         ) from None

@@ -12,6 +12,7 @@ from ..models.catalogue import EMBEDDED
 from ..recipe import Mix, Recipe
 from ..sampling import STEP_OPTIONS, check_sampling, find_sampler, find_schedule, scheduler_options
 from .coding_pictures import pictured
+from .coding_steering import steered
 from .dialects import Dialect, dialect_of
 
 _WIDTH = 100
@@ -36,14 +37,18 @@ def _nbgen(recipe: Recipe) -> str:
             continue
         pairs = name in ("control", "adapters", "image_prompt", "style_mix", "direction", "options", "extra")
         arguments.append(f"{name}={_literal(dict(value) if pairs else value)}")
-    shipped = recipe.model is not None and recipe.model.name in EMBEDDED
+    beside = recipe.model.beside if recipe.model is not None else ()
+    shipped = _is_shipped(recipe) and not beside
     if recipe.model is not None:
         arguments.append(f"model={recipe.model.name!r}" if shipped else "model=model")
     if recipe.prompt is not None:
         arguments.insert(0, _literal(recipe.prompt))
     lines = ["import nbgen", ""]
     if recipe.model is not None and not shipped:
-        lines += [f"model = ...  # nbgen.load the one called {recipe.model.name!r}"]
+        told = "".join(f", {kind}={name!r}" if name else f", {kind}" for kind, name in beside)
+        lines += [
+            f"model = ...  # nbgen.load the one called {recipe.model.name!r}{told and ', with' + told[1:]}"
+        ]
     return "\n".join([*lines, _call("picture = nbgen.generate", arguments) + "[0]"]) + "\n"
 
 
@@ -61,6 +66,8 @@ def _diffusers(recipe: Recipe) -> str:
         changes["noise_sampler_seed"] = noise_seed(recipe.seed)
     eta = sampler.options(dialect.kind).get("eta")
     pictures = pictured(recipe, dialect)
+    steering = steered(recipe, dialect, pictures.pipeline)
+    imports = list(dict.fromkeys([*pictures.imports, *steering.imports]))
     size = {"width": recipe.size[0], "height": recipe.size[1]} if pictures.sized else {}
     calling = {"num_inference_steps": recipe.steps, **dialect.guiding(recipe), **size}
     if eta is not None and options.get("eta", eta) != 0:
@@ -70,24 +77,27 @@ def _diffusers(recipe: Recipe) -> str:
     scheduling = dialect.scheduling(recipe, scheduler.__name__, changes)
     lines = [
         *(["import importlib.util"] if _is_shipped(recipe) else []),
-        *[line for line in pictures.imports if line.startswith("import")],
+        *[line for line in imports if line.startswith("import")],
         "import torch",
-        f"from diffusers import {pictures.pipeline}, {scheduler.__name__}",
-        *[line for line in pictures.imports if line.startswith("from")],
+        f"from diffusers import {', '.join([*steering.classes, steering.pipeline, scheduler.__name__])}",
+        *[line for line in imports if line.startswith("from")],
         "",
         *_folder(recipe),
-        _call(f"pipe = {pictures.pipeline}.from_pretrained", ["folder", *_dtype(recipe)]),
+        *steering.parts,
+        _call(f"pipe = {steering.pipeline}.from_pretrained", ["folder", *steering.loading, *_dtype(recipe)]),
         _call(f"pipe.scheduler = {scheduler.__name__}.from_config", ["pipe.scheduler.config", *scheduling]),
         *dialect.afterwards(recipe, changes),
-        *_adapters(recipe),
+        *steering.loaded,
         *words,
         *noise,
         *pictures.before,
+        *steering.before,
         _call(
             "image = pipe",
             [
                 *word_arguments,
                 *pictures.arguments,
+                *steering.arguments,
                 *(f"{name}={value!r}" for name, value in calling.items()),
                 *noise_arguments,
             ],
@@ -106,10 +116,6 @@ def _refuse_what_the_pipeline_lacks(recipe: Recipe) -> None:
             )
     if recipe.sampler is None:
         raise RecipeError("this recipe has no sampler: diffusers' pipelines cannot make its picture.")
-    if recipe.control:
-        raise RecipeError(
-            "diffusers code is not written for recipes with control pictures: this one is nbgen's alone."
-        )
     if recipe.inverted:
         raise RecipeError("diffusers' pipelines run no picture backwards: this recipe is nbgen's alone.")
     if recipe.words == "weighted":
@@ -146,18 +152,6 @@ def _folder(recipe: Recipe) -> list[str]:
         ]
     name = recipe.model.name if recipe.model is not None else "the model"
     return [f"folder = ...  # where {name!r} lies, or its name on the hub"]
-
-
-def _adapters(recipe: Recipe) -> list[str]:
-    """diffusers' own way with LoRAs, which needs peft."""
-    if not recipe.adapters:
-        return []
-    lines = [
-        f"pipe.load_lora_weights(..., adapter_name={name!r})  # the file with SHA-256 {digest[:12]}…"
-        for name, (digest, _) in recipe.adapters
-    ]
-    names, weights = [name for name, _ in recipe.adapters], [weight for _, (_, weight) in recipe.adapters]
-    return [*lines, _call("pipe.set_adapters", [repr(names), f"adapter_weights={weights!r}"])]
 
 
 def _dtype(recipe: Recipe) -> list[str]:

@@ -11,7 +11,7 @@ from .dialects import Dialect
 
 _SEAMLESS = [
     "",
-    "for part in (pipe.unet, pipe.vae):",
+    "for part in ({parts}):",
     "    for layer in part.modules():",
     "        if isinstance(layer, torch.nn.Conv2d):",
     '            layer.padding_mode = "circular"',
@@ -33,7 +33,8 @@ class Pictured:
 def pictured(recipe: Recipe, dialect: Dialect) -> Pictured:
     """The code for image, strength, mask, feather and tile. RecipeError where no stock pipeline does the same."""
     _refuse(recipe, dialect)
-    seamless = _SEAMLESS if recipe.tile else []
+    parts = "pipe.unet, pipe.controlnet, pipe.vae" if recipe.control else "pipe.unet, pipe.vae"
+    seamless = [line.format(parts=parts) for line in _SEAMLESS] if recipe.tile else []
     if not isinstance(recipe.image, str):
         return Pictured(dialect.pipeline, before=[*seamless])
     assert recipe.size is not None

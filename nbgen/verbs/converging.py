@@ -21,6 +21,7 @@ from ..recipe import Recipe, canonical_seed
 from ..sampling import BY_NAME, find_sampler, find_schedule
 from ..show.curves import Curve, log_log
 from ..show.table import Table
+from ..styling import styled
 from ..unshown import shown
 from ..values import one_or_several
 from .making import as_model
@@ -151,11 +152,12 @@ def convergence(
     chosen = as_model(model)
     if not isinstance(chosen, DrivenModel):
         raise RecipeError(f"the model {chosen.ref.name!r} has no samplers to compare.")
-    refuse_unknown(fields, chosen.fields)
+    refuse_unknown(fields, chosen.fields | {"style"})
     # A schedule or options that the notebook has set belong to its own sampler.
     base = session.default_fields(chosen.fields - {"sampler", "schedule", "options", "steps"})
     base |= {name: value for name, value in fields.items() if value is not None or name == "negative"}
     base |= {} if prompt is None else {"prompt": prompt}
+    base = styled(base, chosen.fields)
     seeds = [canonical_seed(one) for one in _several("seed", seed, base.pop("seed", 0))]
     usual = [name for name in SAMPLERS if BY_NAME[name].unavailable(chosen.kind) is None]
     names, numbers = _several("sampler", sampler, usual), _several("steps", steps, STEPS)

@@ -11,9 +11,11 @@ from .. import session
 from ..errors import PictureFileError, RecipeError, brief
 from ..inputs import blob_of, fitted, opened
 from ..models.base import Model
+from ..models.upscaler import Upscaler
 from ..names import refuse_unknown
 from ..picture import Picture
 from ..recipe import Mix, Recipe
+from ..styling import styled
 from ..values import as_whole
 from .making import model_of
 from .running import start
@@ -28,6 +30,10 @@ REFINED = 0.3
 """Strength with which an enlarged picture is refined where nothing is said: details, and no new layout."""
 BLENDED = 0.7
 """Strength with which two pictures become one where nothing is said."""
+SEEN = 0.6
+"""The weight with which a model's IP-Adapter, where it has one, looks at both."""
+TIMES = 2
+"""How many times larger an upscaled picture is where nothing is said."""
 MOST_TIMES = 8
 """How many times larger an upscaled picture can be."""
 ROOMY = 2.0
@@ -97,7 +103,7 @@ def outpaint(
 
 def upscale(
     picture: Any,
-    times: float = 2,
+    times: float | None = None,
     prompt: str | Mix | None = None,
     *,
     model: Any = None,
@@ -107,9 +113,11 @@ def upscale(
     exact: bool = False,
     **fields: Any,
 ) -> Any:
-    """The picture `times` as large on each side, its details drawn anew by the same model.
+    """The picture `times` as large on each side, its details drawn anew by the same model, or by an upscaler.
 
-    picture: a Picture, PIL image, array or path; times: above 1 and at most 8
+    picture: a Picture, PIL image, array or path; times: above 1 and at most 8, 2 when left out
+    model: the picture's own when left out. One that was made to enlarge (a diffusers StableDiffusionUpscalePipeline or
+        StableDiffusionLatentUpscalePipeline) does it in its own way, and as many times as it was made for
     prompt: what it shows; left out, the picture's own words, or none where windows show the denoiser parts
     fields: as in `generate`; strength is 0.3 when left out: more invents more. Where the whole is larger than what the
         model makes well, the denoiser sees it through overlapping windows; windows=(width, height) says their size
@@ -120,10 +128,20 @@ def upscale(
         large = nbgen.upscale(picture, 2)
     """
     wishes = Wishes(wait, fresh, store, exact)
-    if isinstance(times, bool) or not isinstance(times, (int, float)) or not 1 < times <= MOST_TIMES:
+    if times is not None and (
+        isinstance(times, bool) or not isinstance(times, (int, float)) or not 1 < times <= MOST_TIMES
+    ):
         raise RecipeError(f"times must be above 1 and at most {MOST_TIMES}, not {brief(times)}.")
     chosen, base = _base(picture, prompt, model, fields, {"image", "mask", "size"})
     image = blob_of("picture", picture)
+    if isinstance(chosen, Upscaler):
+        if times not in (None, chosen.times):
+            raise RecipeError(
+                f"{chosen.ref.name} makes pictures {chosen.times} times as large, not {times:g} times: leave times out."
+            )
+        words = {name: base[name] for name in ("prompt", "negative", "seed") if name in base}
+        return _make(chosen, {"prompt": "", **words, **fields, "image": image}, wishes)
+    times = times or TIMES
     multiple, most = chosen.size_multiple(), chosen.most_side()  # type: ignore[attr-defined]
     own = opened(image).size
     size = tuple(max(multiple, round(side * times / multiple) * multiple) for side in own)
@@ -158,7 +176,8 @@ def blend(
 
     one, other: Pictures, PIL images, arrays or paths; part: how much of the other, 0 to 1
     prompt: what the blend shows; left out, both pictures' own prompts by weight, where both have one
-    fields: as in `generate`; strength is 0.7 when left out: less keeps more of both, like a double exposure
+    fields: as in `generate`; strength is 0.7 when left out: less keeps more of both, like a double exposure. Where the
+        model has an IP-Adapter, it looks at both as they are mixed, unless image_prompt={} says that it should not
     wait, fresh, store, exact: as in `generate`
 
     Returns a Picture whose recipe makes it again.
@@ -175,7 +194,8 @@ def blend(
         if "seed" not in fields and theirs.seed != base.get("seed", 0) and 0 < part < 1:
             base["seed"] = arc(base.get("seed", 0), theirs.seed, float(part))
     image = mixed((1 - part, blob_of("one", one)), (part, blob_of("other", other)))
-    given = {"strength": BLENDED, **fields, "image": image}
+    seen = {name: (image, SEEN) for name in getattr(chosen, "prompt_names", ())[:1]}
+    given = {"strength": BLENDED, "image_prompt": seen or None, **fields, "image": image}
     return _make(chosen, {**base, **given}, wishes)
 
 
@@ -189,7 +209,7 @@ def _base(
     chosen = model_of(recipe, model)
     if "image" not in chosen.fields:
         raise RecipeError(f"the model {chosen.ref.name!r} draws from words alone: it has no field 'image'.")
-    refuse_unknown(fields, chosen.fields - own)
+    refuse_unknown(fields, chosen.fields - own | {"style"})
     base: dict[str, Any] = {"seed": 0, **session.default_fields(chosen.fields - own)}
     if recipe is not None:
         kept = ("prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "options")
@@ -206,7 +226,8 @@ def _enlarged(digest: str, size: tuple[int, ...]) -> str:
 
 
 def _make(model: Model, fields: dict[str, Any], wishes: Wishes) -> Any:
-    recipe = model.resolve(**{name: value for name, value in fields.items() if value is not None})
+    given = {name: value for name, value in fields.items() if value is not None}
+    recipe = model.resolve(**styled(given, model.fields))
     for note in model.notes(recipe):
         say(note)
     job = start(model, [recipe], wishes, whole=True, make_result=lambda job: job.pictures[0])

@@ -19,6 +19,7 @@ from ..models.driven import DrivenModel
 from ..names import refuse_unknown
 from ..picture import Picture, Pictures
 from ..recipe import Recipe, canonical_seed
+from ..styling import styled
 from ..values import one_or_several
 from .making import as_model, model_of
 from .waiting import deliver
@@ -81,18 +82,22 @@ def filmstrip(
 def _recipe(prompt: Any, seed: int | None, model: Any, fields: dict[str, Any]) -> tuple[Recipe, DrivenModel]:
     if not isinstance(prompt, Picture):
         chosen = _with_a_run(as_model(model))
-        refuse_unknown(fields, chosen.fields)
+        refuse_unknown(fields, chosen.fields | {"style"})
         base = {"seed": 0, **session.default_fields(chosen.fields)}
         if fields.get("sampler") is not None:  # these belong to the sampler that the notebook has set
             base = {name: value for name, value in base.items() if name not in ("schedule", "options")}
         base |= {name: value for name, value in fields.items() if value is not None or name == "negative"}
         base |= {} if prompt is None else {"prompt": prompt}
-        return chosen.resolve(**base | ({} if seed is None else {"seed": canonical_seed(seed)})), chosen
+        base |= {} if seed is None else {"seed": canonical_seed(seed)}
+        return chosen.resolve(**styled(base, chosen.fields)), chosen
     if prompt.recipe is None or prompt.recipe.model is None:
         raise RecipeError("this picture carries no recipe of a model, so its run cannot be shown.")
     chosen = _with_a_run(model_of(prompt.recipe, model))
     if seed is not None:
         fields = {**fields, "seed": canonical_seed(seed)}
+    if "style" in fields:
+        own = {"prompt": prompt.recipe.prompt, "negative": prompt.recipe.negative}
+        fields = styled({**own, **fields}, chosen.fields)
     return chosen.check(prompt.recipe.replace(**fields, model=chosen.ref)), chosen
 
 

@@ -95,7 +95,7 @@ def remake(
     """One picture again from its recipe, with the changed fields; on the model that made it unless another is given."""
     wishes = Wishes(fresh=fresh, store=store, exact=exact)
     chosen = model_of(recipe, model)
-    refuse_unknown(changes, chosen.fields | _ARGUMENTS - {"n"})
+    refuse_unknown(changes, chosen.fields | _ARGUMENTS - {"n"} | {"style"})
     kept = recipe.replace(model=None).written()
     if model is not None:
         kept = {name: value for name, value in kept.items() if name in chosen.fields}
@@ -103,7 +103,7 @@ def remake(
         kept.pop("options", None)  # they were the other sampler's
     if changes.get("seed") is None:
         changes["seed"] = recipe.seed
-    again = chosen.resolve(**{**kept, **changes})
+    again = chosen.resolve(**styled({**kept, **changes}, chosen.fields))
     return deliver(start(chosen, [again], wishes, whole=True, make_result=lambda job: job.pictures[0]))
 
 

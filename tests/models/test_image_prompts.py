@@ -266,3 +266,19 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
     refused("another image encoder", image_prompt=written("wide", wide), image_encoder=eye)
     no_layer = {name: each for name, each in tensors.items() if ".3." not in name}
     refused("there is none", image_prompt=written("less", no_layer), image_encoder=eye)
+
+
+def test_blend_looks_at_both(tmp_path: Path) -> None:
+    model = nbgen.load(with_adapter("sd", tmp_path, "plain", 1))
+    one, other = CAT.resize((32, 32)), DOG.resize((32, 32))
+    both = nbgen.blend(one, other, 0.25, prompt="a cat", seed=1, steps=3, model=model)
+    ((name, (parts, weight)),) = both.recipe.image_prompt
+    assert (name, weight) == ("image", 0.6)
+    assert sorted(share for share, _ in parts) == [0.25, 0.75]
+    assert {digest for _, digest in parts} == set(both.recipe.image.values)
+    blind = nbgen.blend(one, other, 0.25, prompt="a cat", seed=1, steps=3, model=model, image_prompt={})
+    assert not blind.recipe.image_prompt
+    assert not np.array_equal(both, blind)
+    assert nbgen.blend(
+        one, other, 0.25, prompt="a cat", seed=1, steps=3, model=tiny_sd_pipeline()
+    ).recipe.image
