@@ -7,10 +7,21 @@ from typing import Any
 
 from .browser import Line, percentile, register
 
-_CELLS = ("import nbgen\nstudio = nbgen.studio()\nstudio", "import time")
+_CELLS = (
+    "import nbgen\nstudio = nbgen.studio()\nstudio",
+    """
+import time, nbgen.jobs
+ticks, tick = [], nbgen.jobs.Job.tick
+def timed(job, done, total):
+    ticks.append((job, time.monotonic()))
+    tick(job, done, total)
+nbgen.jobs.Job.tick = timed
+""",
+)
 _PROMPT = ".nbgen-prompt textarea[name=prompt]"
 _TIMES = 12
 _KEYS = 40
+_ROUNDS = 3
 
 _FIRST_FRAME = """async () => {
     const stage = document.querySelector(".nbgen-stage");
@@ -47,15 +58,24 @@ _TYPE = """async ([prompt, count]) => {
 _IDLE = "() => document.querySelector('.nbgen-stop').disabled"
 
 
-def _long(notebook: Any, steps: int, count: int) -> None:
-    """Make runs long enough to be interrupted."""
-    notebook.page.evaluate(
+def _run(notebook: Any, code: str) -> str:
+    """Run code in the kernel, beside all cells, and return what it prints."""
+    said: str = notebook.page.evaluate(
         """async (code) => {
-            await window.notebook.sessionContext.session.kernel.requestExecute({ code }).done;
+            const future = window.notebook.sessionContext.session.kernel.requestExecute({ code, store_history: false });
+            let text = "";
+            future.onIOPub = (message) => { if (message.header.msg_type === "stream") text += message.content.text; };
+            await future.done;
+            return text;
         }""",
-        f"studio.set(prompt='a cat face', seed=1, steps={steps}, count={count})\n"
-        "studio._settings._lock.value = False",
+        code,
     )
+    return said
+
+
+def _long(notebook: Any, steps: int, count: int) -> None:
+    """Make runs long enough to be interrupted; each draws a seed, so that none comes from the store."""
+    _run(notebook, f"studio.set(prompt='a cat face', seed=None, steps={steps}, count={count})")
 
 
 def first_preview(notebook: Any) -> list[float]:
@@ -71,7 +91,7 @@ def first_preview(notebook: Any) -> list[float]:
 
 
 def stop_while_a_cell_runs(notebook: Any) -> list[float]:
-    """Milliseconds from the click on Stop until the panel rests, a cell running all the while."""
+    """Milliseconds, past the time of one step, from Stop until the panel rests, a cell running all the while."""
     _long(notebook, 100, 16)
     taken = []
     notebook.page.evaluate(
@@ -82,18 +102,26 @@ def stop_while_a_cell_runs(notebook: Any) -> list[float]:
         taken.append(notebook.page.evaluate(_STOP))
         notebook.page.wait_for_timeout(300)
     notebook.interrupt()
-    return taken
+    notebook.wait_until_idle()
+    gaps = (
+        "import numpy\nprint(1000 * numpy.median([late - early for (one, early), (other, late) in "
+        "zip(ticks, ticks[1:]) if one is other]))"
+    )
+    step = float(_run(notebook, gaps))
+    return [each - step for each in taken]
 
 
 def typing_slowed(notebook: Any) -> list[float]:
     """Milliseconds that a key takes longer while the studio draws: the 95th percentile less that of an idle kernel."""
     _long(notebook, 100, 16)
-    idle: Sequence[float] = notebook.page.evaluate(_TYPE, [_PROMPT, _KEYS])
-    notebook.page.evaluate(_FIRST_FRAME)
-    busy: Sequence[float] = notebook.page.evaluate(_TYPE, [_PROMPT, _KEYS])
-    notebook.page.evaluate(_STOP)
-    high = percentile(0.95)
-    return [max(0.0, high(busy) - high(idle))]
+    high, slower = percentile(0.95), []
+    for _ in range(_ROUNDS):
+        idle: Sequence[float] = notebook.page.evaluate(_TYPE, [_PROMPT, _KEYS])
+        notebook.page.evaluate(_FIRST_FRAME)
+        busy: Sequence[float] = notebook.page.evaluate(_TYPE, [_PROMPT, _KEYS])
+        notebook.page.evaluate(_STOP)
+        slower.append(max(0.0, high(busy) - high(idle)))
+    return slower
 
 
 register(
@@ -102,6 +130,12 @@ register(
 )
 register(
     "studio stop",
-    Line("studio: Stop while a cell runs", _CELLS, stop_while_a_cell_runs, "≤ a step + 300 ms", summary=max),
+    Line(
+        "studio: Stop while a cell runs, past one step",
+        _CELLS,
+        stop_while_a_cell_runs,
+        "≤ 300 ms",
+        summary=max,
+    ),
 )
 register("studio typing", Line("studio: a key while it draws, slower by", _CELLS, typing_slowed, "≤ 50 ms"))

@@ -96,7 +96,8 @@ class PicturedModel(DrivenModel):
 
     def _check_alone(self, fields: dict[str, Any]) -> None:
         for name in ("strength", "mask", "feather"):
-            if fields.get(name):
+            value = fields.get(name)
+            if value is not None and (name == "mask" or value):  # a mask may be an array
                 raise RecipeError(f"{name} is about an image, and there is none: give image=… too.")
 
     def _check_mask(self, mask: str, own: tuple[int, int]) -> None:

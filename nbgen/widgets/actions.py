@@ -14,11 +14,14 @@ from ..jobs import Job
 from ..models.base import Model
 from ..picture import Picture
 from ..storage import default_store
+from ..verbs.comparing import compare as comparison
 from ..verbs.editing import outpaint, upscale
 from ..verbs.varying import vary
+from ..verbs.watching import listening
+from .controls import embedding, row
 from .painting import mask
 from .panel import Panel
-from .parts import Strip
+from .parts import Strip, caption_of
 
 SUBTLE, STRONG = 0.15, 0.5
 """How far varied pictures lie from theirs, as `vary`'s amount."""
@@ -27,29 +30,33 @@ _VARIED = 4
 
 @dataclass(frozen=True)
 class Action:
-    """A button: `needs` is the field that a model must have for it, "" for none; `copies` what the page copies."""
+    """A button: `needs` is the field that a model must have for it, "" for none; `copies` what the page copies.
+
+    Buttons of one `group` stand together.
+    """
 
     name: str
     label: str
     title: str
+    group: int
     needs: str = ""
     copies: str = ""
 
 
 ACTIONS: Sequence[Action] = (
-    Action("subtle", "Vary subtle", "Four pictures close to this one", "seed"),
-    Action("strong", "Vary strong", "Four pictures around this one", "seed"),
-    Action("upscale", "Upscale", "Twice as large, details drawn anew", "image"),
-    Action("image", "Use as image", "The next pictures start from this one", "image"),
-    Action("mask", "Paint a mask", "Say which part of this picture may change", "mask"),
-    Action("outpaint", "Outpaint", "Draw what lies around it", "mask"),
-    Action("compare", "Compare with…", "Open the Compare tab with this picture as the start"),
-    Action("recall", "Recall settings", "Put every control as this picture has it"),
-    Action("star", "☆ Star", "Pruning spares it, and History finds it"),
-    Action("collect", "Collect…", "Put it into a collection of yours"),
-    Action("recipe", "Copy recipe", "The recipe as JSON", copies="recipe"),
-    Action("code", "Copy code", "The Python call that makes this picture", copies="code"),
-    Action("insert", "Insert below", "Keep it in the notebook, as an output beneath the panel"),
+    Action("subtle", "Vary subtle", "Four pictures close to this one", 0, "seed"),
+    Action("strong", "Vary strong", "Four pictures around this one", 0, "seed"),
+    Action("upscale", "Upscale", "Twice as large, details drawn anew", 0, "image"),
+    Action("image", "Use as image", "The next pictures start from this one", 1, "image"),
+    Action("mask", "Paint a mask", "Say which part of this picture may change", 1, "mask"),
+    Action("outpaint", "Outpaint", "Draw what lies around it", 1, "mask"),
+    Action("compare", "Compare with…", "Beside another result, or with other settings", 2),
+    Action("recall", "Recall settings", "Put every control as this picture has it", 2),
+    Action("star", "☆ Star", "Pruning spares it, and History finds it", 3),
+    Action("collect", "Collect…", "Put it into a collection of yours", 3),
+    Action("recipe", "Copy recipe", "The recipe as JSON", 4, copies="recipe"),
+    Action("code", "Copy code", "The Python call that makes this picture", 4, copies="code"),
+    Action("insert", "Insert below", "Keep it in the notebook, as an output beneath the panel", 4),
 )
 
 
@@ -58,13 +65,13 @@ class Actions:
 
     def __init__(self, studio: Panel, strip: Strip) -> None:
         self._studio, self._strip = studio, strip
-        self.extra = widgets.VBox()
+        self.extra = embedding()
         strip.handlers["action"] = self._act
 
     def fit(self, model: Model) -> None:
         """Only what this model can do."""
         self._strip.actions = [
-            {"name": action.name, "label": action.label, "title": action.title, "copies": action.copies}
+            {name: getattr(action, name) for name in ("name", "label", "title", "group", "copies")}
             for action in ACTIONS
             if not action.needs or action.needs in model.fields
         ]
@@ -107,7 +114,7 @@ class Actions:
         elif name == "mask":
             self._paint(picture)
         elif name == "compare":
-            studio.compare_with(picture)
+            self._compare(picture)
         elif name == "recall" and picture.recipe is not None:
             studio.recall(picture.recipe)
         elif name == "star":
@@ -128,10 +135,10 @@ class Actions:
     def _collect(self, picture: Picture) -> None:
         """A field for the collection's name, which offers those there are."""
         name = widgets.Combobox(
-            description="collection", options=list(default_store().collections()), ensure_option=False,
+            description="Collection", options=list(default_store().collections()), ensure_option=False,
             placeholder="a name, new or known",
         )  # fmt: skip
-        put = widgets.Button(description="Put it there", button_style="primary")
+        put = _button("Put it there", primary=True)
 
         def do(_: Any) -> None:
             try:
@@ -140,25 +147,69 @@ class Actions:
                 self._studio.tell(error=str(error))
                 return
             self._strip.say(f"Put into {name.value!r}.")
-            self.extra.children = ()
+            self._close()
 
         put.on_click(do)
-        self._studio.embed(self.extra, [widgets.HBox([name, put])])
+        self._studio.embed(self.extra, [row(name, put, self._closing())])
+
+    def _compare(self, picture: Picture) -> None:
+        """Beside which other picture, in the viewer; or the same one with other settings, in the Compare tab."""
+        others = {
+            f"{number}: {caption_of(other)}": other
+            for number, other in enumerate(self._studio.shown(self._strip), 1)
+            if other.key != picture.key
+        }
+        settings = _button("Other settings of it…")
+        controls, place = [settings, self._closing()], embedding()
+
+        def do(_: Any) -> None:
+            try:
+                with listening():
+                    view = comparison({"this": picture, "other": others[which.value]}).view()
+            except NbgenError as error:
+                self._studio.tell(error=str(error))
+                return
+            self._studio.embed(place, [view])
+
+        def leave(_: Any) -> None:
+            self._close()
+            self._studio.compare_with(picture)
+
+        settings.on_click(leave)
+        if others:
+            which = widgets.Dropdown(description="With", options=list(others), layout={"width": "320px"})
+            look = _button("Side by side", primary=True)
+            look.on_click(do)
+            controls = [which, look, *controls]
+        self._studio.embed(self.extra, [row(*controls), place])
+
+    def _close(self) -> None:
+        self._studio.embed(self.extra, [])
+
+    def _closing(self) -> widgets.Button:
+        button = _button("Close")
+        button.on_click(lambda _: self._close())
+        return button
 
     def _paint(self, picture: Picture) -> None:
         """A mask painter over the picture; the button beneath it takes what was painted."""
         painter = mask(picture)
-        use = widgets.Button(description="Change only what is painted", button_style="primary")
-        use.layout.width = "auto"
-        close = widgets.Button(description="Close")
+        use = _button("Change only what is painted", primary=True)
 
         def take(_: Any) -> None:
-            self._studio.start_from(picture, painter)
-            self.extra.children = ()
-
-        def leave(_: Any) -> None:
-            self.extra.children = ()
+            try:
+                self._studio.start_from(picture, painter.image)
+            except NbgenError as error:
+                self._studio.tell(error=str(error))
+                return
+            self._strip.say("The next pictures change only what is painted.")
+            self._close()
 
         use.on_click(take)
-        close.on_click(leave)
-        self._studio.embed(self.extra, [painter, widgets.HBox([use, close])])
+        self._studio.embed(self.extra, [painter, row(use, self._closing())])
+
+
+def _button(words: str, *, primary: bool = False) -> widgets.Button:
+    return widgets.Button(
+        description=words, button_style="primary" if primary else "", layout=widgets.Layout(width="auto")
+    )

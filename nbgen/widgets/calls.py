@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from ..models.base import Model
 from ..models.catalogue import EMBEDDED
 from ..picture import Picture
+from .controls import row, show
 
 _WIDTH = 100
 
@@ -48,7 +49,14 @@ class CodeBox:
 
     def __init__(self) -> None:
         self._text = widgets.HTML()
-        self.box = widgets.Accordion([self._text], titles=("The same in code",), selected_index=None)
+        # A toggle, as ipywidgets' Accordion cannot be opened by keys.
+        self._open = widgets.ToggleButton(
+            description="The same in code", icon="code", layout={"width": "auto"}
+        )
+        self._open.observe(lambda change: show(self._text, change["new"]), "value")
+        self.box = widgets.VBox([row(self._open), self._text])
+        self.box.add_class("nbgen-embedded")
+        show(self._text, False)
 
     def show(self, call: Call, function: str) -> None:
         self.say(call.code(function))

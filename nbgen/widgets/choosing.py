@@ -21,11 +21,16 @@ class ModelChoice:
     def __init__(self, model: Model, run: Run, chosen: Callable[[Model], None]) -> None:
         self._model, self._run, self._tell = model, run, chosen
         self.box = widgets.Combobox(
-            description="model", value=model.ref.name, options=self._known(), ensure_option=False,
-            placeholder="a name, or a folder", continuous_update=False, layout={"width": "300px"},
-            style={"description_width": "90px"},
+            description="Model", value=model.ref.name, options=self._known(), ensure_option=False,
+            placeholder="a name, or a folder", continuous_update=False, layout={"width": "auto"},
         )  # fmt: skip
         self.box.observe(self._named, "value")
+
+    def show(self, model: Model) -> None:
+        """This model is used from now on; its name is put there and loads nothing."""
+        self._model = model
+        self.box.options = self._known()
+        self.box.value = model.ref.name
 
     def _known(self) -> list[str]:
         loaded = sorted(model.ref.name for model in alive)
@@ -45,8 +50,7 @@ class ModelChoice:
             if not found:
                 self.box.value = self._model.ref.name  # why not is said on the stage
                 return
-            self._model = found[0]
-            self.box.options = self._known()
+            self.show(found[0])
             self._tell(found[0])
 
         self._run(lambda: submit(self, work), ended)

@@ -14,6 +14,7 @@ from ..recipe import FIELDS
 from ..verbs.comparing import compare, plan
 from ..verbs.watching import listening
 from .calls import Call
+from .controls import grouped, row
 from .panel import Panel
 from .tabs import VerbTab
 from .typed import NUMBERS, TEXTS, WORDS, example, values_of
@@ -30,29 +31,27 @@ class CompareTab(VerbTab):
         self._start: Picture | None = None
         self._rows = [
             (
-                widgets.Dropdown(description=f"axis {number + 1}", style={"description_width": "60px"}),
+                widgets.Dropdown(description=f"Axis {number + 1}", layout={"width": "250px"}),
                 widgets.Textarea(
-                    description="values",
-                    rows=1,
-                    continuous_update=False,
-                    layout={"width": "420px"},
-                    style={"description_width": "50px"},
+                    description="Values", rows=1, continuous_update=False,
+                    layout={"flex": "1 1 260px", "width": "auto", "min_width": "0"},
+                    style={"description_width": "54px"},
                 ),
             )
             for number in range(_AXES)
-        ]
+        ]  # fmt: skip
         self._from = widgets.Label()
         self._forget = widgets.Button(description="From the prompt instead", layout={"width": "auto"})
         self._cost = widgets.HTML()
-        self._check = widgets.Button(description="What would it take?", layout={"width": "170px"})
+        self._check = widgets.Button(description="What would it take?", layout={"width": "auto"})
         self._forget.on_click(lambda _: self.start_from(None))
         self._check.on_click(lambda _: self.check())
         for field, text in self._rows:
             field.observe(self._field_changed, "value")
             text.observe(lambda _: self.check(), "value")
         self._buttons.children += (self._check,)
-        rows = [widgets.HBox(list(row)) for row in self._rows]
-        self.box = self._laid_out(widgets.HBox([self._from, self._forget]), *rows, self._buttons, self._cost)
+        axes = grouped(row(self._from, self._forget), *(row(*axis) for axis in self._rows))
+        self.box = self._laid_out(axes, grouped(self._buttons, self._cost))
         self.start_from(None)
 
     def fit(self, model: Model) -> None:

@@ -41,7 +41,7 @@ class Follower:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._waiting: deque[tuple[Stage, Begin, Ended]] = deque()
+        self._waiting: deque[tuple[Stage, Begin, Ended, int]] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._job: Job | None = None
@@ -58,15 +58,15 @@ class Follower:
         """Runs that wait for their turn."""
         return len(self._waiting)
 
-    def follow(self, stage: Stage, begin: Begin, ended: Ended) -> bool:
+    def follow(self, stage: Stage, begin: Begin, ended: Ended, steps: int = 0) -> bool:
         """Start `begin()` when its turn comes, show it on `stage`, then call `ended(job)`.
 
-        False, and nothing, where too many wait.
+        steps: those of its one picture; 0 counts calls. False, and nothing, where too many wait.
         """
         with self._lock:
             if len(self._waiting) >= MOST_WAITING:
                 return False
-            self._waiting.append((stage, begin, ended))
+            self._waiting.append((stage, begin, ended, steps))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="nbgen-follower", daemon=True)
                 self._thread.start()
@@ -95,13 +95,14 @@ class Follower:
                 if not self._waiting:
                     self._thread = None
                     break
-                stage, begin, ended = self._waiting.popleft()
+                stage, begin, ended, steps = self._waiting.popleft()
                 self._dropped = False
             self._changed()
-            self._one(stage, begin, ended)
+            self._one(stage, begin, ended, steps)
+            del stage, begin, ended  # what they hold may go while this thread ends
         self._changed()
 
-    def _one(self, stage: Stage, begin: Begin, ended: Ended) -> None:
+    def _one(self, stage: Stage, begin: Begin, ended: Ended, steps: int) -> None:
         stage.busy = True
         stage.tell("preparing")
         try:
@@ -112,7 +113,7 @@ class Follower:
             if dropped:
                 job.stop()  # Stop was pressed before there was a job to stop
             while not job.wait(BEAT):
-                _look(stage, job)
+                _look(stage, job, steps)
             _tell_the_end(stage, job)
             ended(job)
         except NbgenError as error:
@@ -127,9 +128,13 @@ class Follower:
             stage.rest()
 
 
-def _look(stage: Stage, job: Job) -> None:
+def _look(stage: Stage, job: Job, steps: int) -> None:
     done, total = job.calls
-    words = [job.so_far, f"{done} of {total} calls" if total else "preparing", job.time_left]
+    # Some samplers call the denoiser more than once a step; a person thinks in steps.
+    count = (
+        f"step {round(done / total * steps)} of {steps}" if steps and total else f"{done} of {total} calls"
+    )
+    words = [job.so_far if job.total > 1 else "", count if total else "preparing", job.time_left]
     if job.stopping():
         words = [job.so_far, "stopping"]
     stage.tell(
@@ -140,7 +145,7 @@ def _look(stage: Stage, job: Job) -> None:
     if (glimpses or job.total > 1) and stage.wants_frame():
         sheet = preview(job.finished, glimpses, job.columns)
         if sheet is not None:
-            stage.frame(jpeg_bytes(sheet), f"{done} of {total} calls")
+            stage.frame(jpeg_bytes(sheet), count)
 
 
 def _tell_the_end(stage: Stage, job: Job) -> None:

@@ -29,8 +29,8 @@ def sign(words: str) -> bytes:
 class Frame(Overlay):
     """Shows `panel`; the notebook keeps what `still()` gives, a MIME bundle."""
 
-    _esm = script("over.js", "framed.js")
-    _css = style("over.css")
+    _esm = script("over.js", "keys.js", "naming.js", "framed.js")
+    _css = style("over.css", "panel.css")
 
     panel = traitlets.Instance(widgets.Widget).tag(sync=True, **widgets.widget_serialization)
 

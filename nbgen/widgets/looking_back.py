@@ -8,10 +8,12 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..errors import NbgenError
+from ..models.base import Model
 from ..picture import Picture
 from ..storage import default_store
 from ..verbs.remembering import history
 from .actions import Actions
+from .controls import row
 from .panel import Panel
 from .parts import Stage, Strip
 
@@ -27,19 +29,19 @@ class HistoryTab:
         self.pictures: Sequence[Picture] = ()
         self._filling = False
         self._text = widgets.Text(
-            description="words", placeholder="words of the prompt", continuous_update=False
-        )
-        self._starred = widgets.Checkbox(description="starred only", indent=False)
-        self._collection = widgets.Dropdown(
-            description="collection", options=[("all", "")], style={"description_width": "70px"},
-            layout={"width": "220px"},
+            description="Words", placeholder="words of the prompt", continuous_update=False,
+            layout={"flex": "1 1 220px", "width": "auto"}, style={"description_width": "46px"},
         )  # fmt: skip
-        self._look = widgets.Button(description="Search", icon="search")
+        self._starred = widgets.Checkbox(description="Starred only", indent=False)
+        self._collection = widgets.Dropdown(
+            description="Collection", options=[("all", "")], style={"description_width": "70px"},
+            layout={"width": "240px"},
+        )  # fmt: skip
+        self._look = widgets.Button(description="Search", icon="search", layout={"width": "auto"})
         self._size = widgets.Label()
-        self._stage = Stage(wide=True)
+        self._stage = Stage()
         self._strip = Strip(title="History", empty="Nothing found.")
         self._actions = Actions(studio, self._strip)
-        self._actions.fit(studio.model)
         self._strip.observe(self._chosen, "chosen")
         self._text.observe(lambda _: self.look(), "value")
         self._starred.observe(lambda _: self.look(), "value")
@@ -47,13 +49,17 @@ class HistoryTab:
         self._look.on_click(lambda _: self.look())
         self.box = widgets.VBox(
             [
-                widgets.HBox([self._text, self._look, self._collection, self._starred]),
+                row(self._text, self._look, self._collection, self._starred),
                 self._size,
                 self._strip,
                 self._actions.extra,
                 self._stage,
             ]
         )
+
+    def fit(self, model: Model) -> None:
+        """Only what this model can do with a picture."""
+        self._actions.fit(model)
 
     def look(self) -> None:
         """Search the store anew."""
@@ -70,6 +76,9 @@ class HistoryTab:
             return
         self._stage.tell()
         self._strip.fill(self.pictures, self._actions.describe)
+        keys = [picture.key for picture in self.pictures]
+        if self._strip.chosen not in keys:
+            self._strip.chosen = keys[0] if keys else ""
         files, size = default_store().size()
         found = "picture" if len(self.pictures) == 1 else "pictures"
         self._size.value = (
@@ -86,6 +95,4 @@ class HistoryTab:
         self._filling = False
 
     def _chosen(self, change: dict[str, Any]) -> None:
-        picture = self._studio.find(change["new"])
-        if picture is not None:
-            self._stage.show(picture)
+        self._stage.show(self._studio.find(change["new"]))

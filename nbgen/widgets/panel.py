@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import ipywidgets as widgets
@@ -11,7 +11,7 @@ from ..jobs import Job
 from ..models.base import Model
 from ..picture import Picture
 from ..recipe import Recipe
-from .parts import Stage
+from .parts import Stage, Strip
 
 
 class Panel(Protocol):
@@ -41,6 +41,9 @@ class Panel(Protocol):
 
     def find(self, key: str) -> Picture | None:
         """The picture with this key, among those shown."""
+
+    def shown(self, strip: Strip) -> Sequence[Picture]:
+        """The pictures of a strip, in its order."""
 
     def recall(self, recipe: Recipe) -> None:
         """Every setting as this recipe has it."""

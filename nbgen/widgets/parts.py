@@ -19,7 +19,7 @@ from PIL import Image
 from ..picture import Picture
 from ..pixels import png_bytes
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 THUMB = 128
 """Pixels a side of a thumbnail at most; the page shows it at 92, sharp on fine screens."""
@@ -33,10 +33,10 @@ UNSEEN = 2.0
 Handler = Callable[[dict[str, Any]], None]
 
 
-class _Part(anywidget.AnyWidget):
-    """Hands the page's messages to the studio, by their kind."""
+class Part(anywidget.AnyWidget):
+    """Hands the page's messages to the studio, by their kind; what travels as bytes is in "buffers"."""
 
-    _css = _STATIC / "studio.css"
+    _css = STATIC / "studio.css"
 
     def __init__(self, **state: Any) -> None:
         super().__init__(**state)
@@ -46,13 +46,13 @@ class _Part(anywidget.AnyWidget):
     def _received(self, _: Any, content: Any, buffers: Any) -> None:
         handler = self.handlers.get(str(content.get("kind"))) if isinstance(content, dict) else None
         if handler is not None:
-            handler(content)
+            handler({**content, "buffers": buffers})
 
 
-class PromptBox(_Part):
+class PromptBox(Part):
     """Prompt, negative prompt, Generate and Stop. Kinds of message: "generate", "typed" and "stop"."""
 
-    _esm = _STATIC / "prompt.js"
+    _esm = STATIC / "prompt.js"
 
     prompt = traitlets.Unicode().tag(sync=True)
     negative = traitlets.Unicode().tag(sync=True)
@@ -69,10 +69,10 @@ class PromptBox(_Part):
         self.send({"kind": "words", "prompt": prompt, "negative": negative})
 
 
-class Stage(_Part):
+class Stage(Part):
     """The large picture at rest, frames of what is being made, and one line that says how far it is."""
 
-    _esm = _STATIC / "stage.js"
+    _esm = STATIC / "stage.js"
 
     picture = traitlets.Bytes().tag(sync=True)
     side = traitlets.Int(0).tag(sync=True)
@@ -161,10 +161,10 @@ class Stage(_Part):
             self._visible.add(view) if message.get("visible") else self._visible.discard(view)
 
 
-class Strip(_Part):
+class Strip(Part):
     """Thumbnails in a row, one of them chosen, and buttons for it. Kind of message: "action"."""
 
-    _esm = _STATIC / "strip.js"
+    _esm = STATIC / "strip.js"
 
     title = traitlets.Unicode("Pictures").tag(sync=True)
     empty = traitlets.Unicode().tag(sync=True)

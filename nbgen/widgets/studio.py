@@ -6,16 +6,17 @@ its code is the call that makes them. Callbacks take a snapshot, hand the work t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 
 from .. import session
-from ..errors import NbgenError, RecipeError
+from ..errors import NbgenError
 from ..jobs import Job
 from ..models.base import Model
-from ..names import check_fields
+from ..models.loading import find
+from ..names import refuse_unknown
 from ..picture import Picture, Pictures
 from ..recipe import Recipe
 from ..styling import styled
@@ -24,19 +25,18 @@ from ..verbs.watching import listening
 from .actions import Actions
 from .choosing import ModelChoice
 from .comparing import CompareTab
+from .controls import close_all
 from .following import MOST_WAITING, Follower
-from .framing import Frame, sign
+from .framing import Frame
 from .inserting import Place
+from .laying_out import panel_of, side_by_side
 from .looking_back import HistoryTab
-from .parts import PromptBox, Stage, Strip
+from .parts import Stage, Strip
+from .resulting import Results
 from .routing import answer_anywhere
 from .settings import Settings
 from .walking import WalkTab
-
-MOST_KEPT = 60
-"""Pictures in the strip of results; the History tab has the others."""
-MOST_IN_FILE = 12
-"""Results on the sheet that the notebook keeps of the panel, the latest."""
+from .wording import Words
 
 
 def studio(model: Any = None) -> Studio:
@@ -59,30 +59,40 @@ class Studio:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._results: list[Picture] = []
-        self._words = ("", "")
-        self._prompt = PromptBox()
+        self._results = Results()
+        self._words = Words()
+        self._prompt = self._words.box
         self._stage = Stage(empty="Write what you want to see, and press Generate.")
-        self._settings = Settings(model)
-        self._settings.on_error = lambda sentence: self._stage.tell(error=sentence)
+        self._settings = Settings(model, lambda sentence: self._stage.tell(error=sentence))
         self._follower = Follower(self._changed)
-        self._place = Place()
-        self._results_strip = Strip(title="Results", empty="What you generate appears here.")
-        self._compare = CompareTab(self)
+        self._results_strip = self._results.strip
+        self._place, self._compare = Place(), CompareTab(self)
         self._walk = WalkTab(self)
         self._history = HistoryTab(self)
         self._actions = Actions(self, self._results_strip)
         self._prompt.handlers |= {
-            "generate": lambda message: self.generate(*_words(message)),
-            "typed": lambda message: self._typed(*_words(message)),
-            "stop": lambda message: self.stop(),
+            "generate": self._pressed,
+            "typed": self._words.take,
+            "stop": lambda _: self.stop(),
         }
         self._results_strip.observe(self._chosen, "chosen")
         self._models = ModelChoice(model, self.run, self._model_chosen)
-        self.panel = self._laid_out()
+        create = side_by_side(
+            [self._prompt, self._models.box, self._settings.box],
+            [self._stage, self._results_strip, self._actions.extra],
+        )
+        self.panel, self._tabs = panel_of(
+            {
+                "Create": create,
+                "Compare": self._compare.box,
+                "Interpolate": self._walk.box,
+                "History": self._history.box,
+            }
+        )
+        self._tabs.observe(self._tab_changed, "selected_index")
         self._fit()
         answer_anywhere(self.panel)
-        self._frame = Frame(self.panel, self._still)
+        self._frame = Frame(self.panel, lambda: self._results.still(repr(self)))
 
     @property
     def model(self) -> Model:
@@ -92,7 +102,7 @@ class Studio:
     @property
     def pictures(self) -> Pictures:
         """The results so far, newest first."""
-        return Pictures(self._results)
+        return Pictures(self._results.pictures)
 
     @property
     def recipe(self) -> Recipe:
@@ -112,29 +122,35 @@ class Studio:
     def set(self, **fields: Any) -> None:
         """Put controls as these fields say, as a person would: `studio.set(prompt="a cat face", seed=7, count=4)`.
 
-        A seed that is set is locked. Raises RecipeError, changing nothing, for a field the panel does not have.
+        Takes every field of the model, `style`, `count` and `model` itself. A seed that is set is locked, and None
+        unlocks it; None puts any other control at the model's default. Fields without a control, such as adapters,
+        are carried along and said in the panel. Raises NbgenError, changing nothing, for what cannot be.
         """
-        known = self._settings.names | ({"prompt", "negative"} & self._model.fields)
-        problems = check_fields(fields, known)
-        if problems:
-            raise RecipeError(" ".join(problems))
-        words = {name: str(fields.pop(name)) for name in ("prompt", "negative") if name in fields}
-        self._settings.set(**fields)
-        self._words = words.get("prompt", self._words[0]), words.get("negative", self._words[1])
-        if words:
-            self._prompt.write(*self._words)
+        model = self._model if fields.get("model") is None else as_model(fields["model"])
+        refuse_unknown(fields, self._settings.known(model))
+        recipe = self._settings.check(model, fields)
+        self._use(model)
+        self._settings.set(fields, recipe)
+        if "prompt" in fields or "negative" in fields:
+            prompt = fields.get("prompt", self._words.prompt)
+            negative = fields.get("negative", self._words.negative)
+            self._words.put(str(prompt or ""), str(negative or ""))
 
     def generate(self, prompt: str | None = None, negative: str | None = None) -> None:
         """What the Generate button does: make what the controls say, `count` of them. Returns at once."""
         if prompt is not None:
-            self._words = prompt, negative or ""
+            self._words.prompt, self._words.negative = prompt, negative or ""
         try:
             seed, count, fields = self._settings.next_seed(), self._settings.count, self.fields()
         except NbgenError as error:
             self._stage.tell(error=str(error))
             return
         model = self._model
-        self.run(lambda: generate(**fields, n=count, seed=seed, model=model, wait=False), self.keep)
+        self.run(
+            lambda: generate(**fields, n=count, seed=seed, model=model, wait=False),
+            self.keep,
+            steps=fields.get("steps", 0) if count == 1 else 0,
+        )
 
     def stop(self) -> None:
         """What the Stop button does: end the run under way, keep what is finished, forget what waits."""
@@ -144,17 +160,26 @@ class Studio:
         """Wait until the panel has nothing left to do; returns whether that is so within `timeout` seconds."""
         return self._follower.wait(timeout)
 
-    def run(self, begin: Callable[[], Any], ended: Callable[[Job], None], stage: Stage | None = None) -> None:
-        """Call a verb with wait=False when its turn comes, follow its job on a stage, then call `ended(job)`."""
+    def run(
+        self,
+        begin: Callable[[], Any],
+        ended: Callable[[Job], None],
+        stage: Stage | None = None,
+        steps: int = 0,
+    ) -> None:
+        """Call a verb with wait=False when its turn comes, follow its job on a stage, then call `ended(job)`.
+
+        steps: those of its one picture, to be counted; 0 counts calls
+        """
         stage = stage or self._stage
 
         def begin_and_listen() -> Job:
             with listening() as lines:
                 job = begin()
-            self._tell(lines)
+            self._words.tell(lines)
             return job
 
-        if not self._follower.follow(stage, begin_and_listen, ended):
+        if not self._follower.follow(stage, begin_and_listen, ended, steps):
             stage.tell(error=f"{MOST_WAITING} runs wait already: let some of them finish, or press Stop.")
 
     def keep(self, job: Job) -> None:
@@ -163,24 +188,26 @@ class Studio:
         if not made:
             return
         self.remember(job.partial())
-        new = {picture.key: picture for picture in made}
-        self._results = [*new.values(), *(old for old in self._results if old.key not in new)][:MOST_KEPT]
-        self._results_strip.fill(self._results, self._actions.describe)
-        self._results_strip.chosen = made[0].key
+        self._results.add(made, self._actions.describe)
         self._stage.show(made[0])
         self._frame.refresh()
 
     def find(self, key: str) -> Picture | None:
         """The picture with this key, among the results and the history."""
-        return next((each for each in (*self._results, *self._history.pictures) if each.key == key), None)
+        return next(
+            (each for each in (*self._results.pictures, *self._history.pictures) if each.key == key), None
+        )
+
+    def shown(self, strip: Strip) -> Sequence[Picture]:
+        """The pictures of a strip, in its order."""
+        return self._results.pictures if strip is self._results_strip else self._history.pictures
 
     def recall(self, recipe: Recipe) -> None:
-        """Every setting as this recipe has it."""
-        self._words = str(recipe.prompt or ""), str(recipe.negative or "")
-        self._prompt.write(*self._words)
+        """Every setting as this recipe has it, its model too. Raises NbgenError where that or its picture is gone."""
+        self._use(self._model if recipe.model is None else find(recipe.model))
         self._settings.recall(recipe)
+        self._words.put(str(recipe.prompt or ""), str(recipe.negative or ""))
         self._tabs.selected_index = 0
-        self._typed(*self._words)
 
     def start_from(self, image: Any, mask: Any = None) -> None:
         """The next pictures start from this one, and change only where the mask is white."""
@@ -193,52 +220,37 @@ class Studio:
         self._tabs.selected_index = 1
 
     def embed(self, box: widgets.Box, children: list[Any]) -> None:
-        """Show these controls in a box of the panel; they answer as the panel's own do."""
-        box.children = tuple(children)
+        """Show these controls in a box of the panel, in place of those before; they answer as the panel's own do."""
+        before, box.children = box.children, tuple(children)
+        close_all(*before)
         answer_anywhere(box)
 
     def insert(self, result: Any) -> None:
         """Put a result beneath the panel as an ordinary output, which stays in the notebook."""
         self._place.insert(result)
 
+    def close(self) -> None:
+        """Take the panel away, and let go of all that it holds. Its results stay in the store."""
+        self.stop()
+        self.wait()
+        self._results.pictures.clear()
+        close_all(self._frame, self.panel)
+
     def tell(self, words: str = "", *, error: str = "") -> None:
         """One line on the stage."""
         self._stage.tell(words, error=error)
 
-    def _laid_out(self) -> widgets.VBox:
-        left = widgets.VBox([self._prompt, self._models.box, self._settings.box], layout={"width": "340px"})
-        right = widgets.VBox([self._stage, self._actions.extra, self._results_strip])
-        right.layout = widgets.Layout(flex="1 1 320px", min_width="0")
-        self._create = widgets.HBox([left, right], layout={"flex_flow": "row wrap", "grid_gap": "16px"})
-        self._tabs = widgets.Tab(
-            [self._create, self._compare.box, self._walk.box, self._history.box],
-            titles=("Create", "Compare", "Interpolate", "History"),
-        )
-        self._tabs.observe(self._tab_changed, "selected_index")
-        panel = widgets.VBox([self._tabs])
-        panel.add_class("nbgen-panel")
-        return panel
-
     def _fit(self) -> None:
         """Only what the model has; its examples, and what can be done with its pictures."""
         model = self._model
-        self._prompt.reads = "prompt" in model.fields
-        self._prompt.denies = "negative" in model.fields
-        examples = model.vocabulary.examples if model.vocabulary is not None else ("a lighthouse at dusk",)
-        self._prompt.example = examples[0]
+        self._words.fit(model)
         self._settings.fit(model)
-        self._actions.fit(model)
-        self._compare.fit(model)
+        for each in (self._actions, self._compare, self._history):
+            each.fit(model)
 
     def fields(self) -> dict[str, Any]:
         """The fields of a recipe as the Create tab has them, the seed aside. Raises RecipeError."""
-        prompt, negative = self._words
-        fields = self._settings.values()
-        if "prompt" in self._model.fields:
-            fields["prompt"] = prompt
-        if negative and "negative" in self._model.fields:
-            fields["negative"] = negative
-        return styled(fields, self._model.fields)
+        return styled({**self._settings.values(), **self._words.fields()}, self._model.fields)
 
     def seed(self) -> int:
         """The seed that stands in its field. Raises RecipeError."""
@@ -248,18 +260,16 @@ class Studio:
         """Make this what `nbgen.last` gives."""
         session.remember(result)
 
-    def _typed(self, prompt: str, negative: str) -> None:
-        """What the model makes of the words: how many tokens, and which words it does not know."""
-        self._words = prompt, negative
-        self._prompt.prompt, self._prompt.negative = prompt, negative
-        self._prompt.told = self._model.reading(prompt) if "prompt" in self._model.fields else ""
-
-    def _tell(self, lines: list[str]) -> None:
-        self._prompt.told = " ".join(line for line in lines if not line.startswith("Seed drawn"))
+    def _pressed(self, message: dict[str, Any]) -> None:
+        """Generate, with the words as they stand in the page at that moment."""
+        self._words.take(message)
+        self.generate()
 
     def _changed(self) -> None:
-        self._prompt.busy = self._follower.busy
+        busy = self._prompt.busy = self._follower.busy
         self._prompt.waiting = self._follower.waiting
+        for tab in (self._compare, self._walk):
+            tab.heard(busy)
 
     def _chosen(self, change: dict[str, Any]) -> None:
         picture = self.find(change["new"])
@@ -270,6 +280,11 @@ class Studio:
         if change["new"] == 3:
             self._history.look()
 
+    def _use(self, model: Model) -> None:
+        if model is not self._model:
+            self._models.show(model)
+            self._model_chosen(model)
+
     def _model_chosen(self, model: Model) -> None:
         self._model = model
         self._fit()
@@ -279,14 +294,5 @@ class Studio:
         self._frame._ipython_display_()
         self._place.show()
 
-    def _still(self) -> dict[str, Any]:
-        """What the notebook keeps of the panel: a sheet of its results."""
-        kept: dict[str, Any] = self.pictures[:MOST_IN_FILE]._repr_mimebundle_() if self._results else {}
-        return {"image/png": sign("nbgen studio: run this cell to open it"), **kept, "text/plain": repr(self)}
-
     def __repr__(self) -> str:
         return f"Studio({self._model.ref.name!r}; see .pictures, .recipe, .code)"
-
-
-def _words(message: dict[str, Any]) -> tuple[str, str]:
-    return str(message.get("prompt", "")), str(message.get("negative", ""))

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from ..errors import NbgenError
 from ..jobs import Job
 from .calls import Call, CodeBox
+from .controls import embedding, row, show
 from .panel import Panel
 from .parts import Stage
 
@@ -26,12 +27,13 @@ class VerbTab:
         self._verb, self._written = verb, written
         self.result: Any = None
         self._run = widgets.Button(description=run, button_style="primary")
-        self._stop = widgets.Button(description="Stop")
-        self._buttons = widgets.HBox([self._run, self._stop])
+        self._stop = widgets.Button(description="Stop", disabled=True, layout={"width": "auto"})
+        self._buttons = row(self._run, self._stop)
+        self._view_words = view, "Close it"
         self._view = widgets.Button(description=view, disabled=True, layout={"width": "auto"})
-        self._insert = widgets.Button(description="Insert below", disabled=True)
+        self._insert = widgets.Button(description="Insert below", disabled=True, layout={"width": "auto"})
         self._stage = Stage(wide=True)
-        self._viewer = widgets.VBox()
+        self._viewer = embedding()
         self._code = CodeBox()
         self._run.on_click(lambda _: self.run())
         self._stop.on_click(lambda _: studio.stop())
@@ -44,6 +46,7 @@ class VerbTab:
 
     def run(self) -> None:
         """What the tab's first button does. Returns at once."""
+        self._put_viewer([])
         try:
             call = self.call()
         except NbgenError as error:
@@ -54,15 +57,27 @@ class VerbTab:
             lambda: self._verb(*call.positional, **call.named, wait=False), self._ended, self._stage
         )
 
+    def heard(self, busy: bool) -> None:
+        """Whether the panel works on something, which Stop would end."""
+        self._stop.disabled = not busy
+
     def view(self) -> None:
-        """Open the viewer of the result in the panel."""
+        """Open the viewer of the result in the panel, in place of its picture; the next time, close it."""
         if self.result is not None:
-            self._studio.embed(self._viewer, [self.result.view()])
+            self._put_viewer([] if self._viewer.children else [self.result.view()])
+
+    def _put_viewer(self, viewer: list[Any]) -> None:
+        self._studio.embed(self._viewer, viewer)
+        show(self._stage, not viewer)
+        self._view.description = self._view_words[bool(viewer)]
 
     def _laid_out(self, *controls: widgets.Widget) -> widgets.VBox:
         """The tab's own controls, `self._buttons` among them, above what every such tab has."""
-        results = widgets.HBox([self._view, self._insert])
-        return widgets.VBox([*controls, self._stage, results, self._viewer, self._code.box])
+        self._results = row(self._view, self._insert)
+        show(self._results, False)
+        box = widgets.VBox([*controls, self._stage, self._results, self._viewer, self._code.box])
+        box.add_class("nbgen-verb")
+        return box
 
     def _show_code(self, call: Call) -> None:
         self._code.show(call, self._written)
@@ -72,7 +87,8 @@ class VerbTab:
         if result is None:
             return
         self.result = result
-        self._viewer.children = ()
+        self._put_viewer([])
         self._studio.remember(result)
         self._stage.show_png(result._repr_mimebundle_()["image/png"], repr(result))
         self._view.disabled = self._insert.disabled = False
+        show(self._results, True)

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from ..verbs.interpolating import interpolate
 from ..verbs.pacing import PACES
 from .calls import Call
+from .controls import grouped, row
 from .panel import Panel
 from .tabs import VerbTab
 
@@ -22,19 +23,19 @@ class WalkTab(VerbTab):
         super().__init__(
             studio, interpolate, "walk = nbgen.interpolate", run="Interpolate", view="Open the player"
         )
-        wide = {"description_width": "60px"}
         self._stops = widgets.Textarea(
-            description="stops", rows=3, placeholder="one prompt a line, or one seed a line", style=wide,
-            layout={"width": "420px"}, continuous_update=False,
+            description="Stops", rows=3, placeholder="one prompt a line, or one seed a line",
+            layout={"width": "auto"}, continuous_update=False,
         )  # fmt: skip
         self._frames = widgets.BoundedIntText(
-            description="frames", value=24, min=2, max=_MOST_FRAMES, style=wide
+            description="Frames", value=24, min=2, max=_MOST_FRAMES, layout={"width": "180px"}
         )
-        self._pace = widgets.Dropdown(description="pace", options=list(PACES), style=wide)
-        self._loop = widgets.Checkbox(description="loop", indent=False)
-        self.box = self._laid_out(
-            self._stops, widgets.HBox([self._frames, self._pace, self._loop]), self._buttons
-        )
+        self._pace = widgets.Dropdown(
+            description="Pace", options=list(PACES), layout={"width": "200px"}, style={"description_width": "40px"}
+        )  # fmt: skip
+        self._loop = widgets.Checkbox(description="Back to the first", indent=False)
+        chosen = grouped(self._stops, row(self._frames, self._pace, self._loop))
+        self.box = self._laid_out(chosen, grouped(self._buttons))
 
     def call(self) -> Call:
         lines = [line.strip() for line in self._stops.value.splitlines() if line.strip()]

@@ -2,82 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import time
 
 import numpy as np
-import pytest
-from PIL import Image
+from playwright.sync_api import Browser
 
 from .conftest import Open
-from .lab import Notebook
+from .lab import Lab
+from .panel import START, evaluate, large, pictures, put, ready, tab, write
 
-START = """
-import nbgen
-studio = nbgen.studio()
-studio
-"""
-PROMPT = ".nbgen-prompt textarea[name=prompt]"
-OPTION = ".nbgen-strip .nbgen-list [role=option]"
 STATE = "print(studio.busy, len(studio.pictures), [p.recipe.seed for p in studio.pictures])"
-
-
-def ready(notebook: Notebook) -> None:
-    notebook.run(0)
-    notebook.page.wait_for_selector(PROMPT)
-
-
-def write(notebook: Notebook, prompt: str) -> None:
-    notebook.page.fill(PROMPT, prompt)
-    notebook.page.wait_for_function("() => /tokens/.test(document.querySelector('.nbgen-told').textContent)")
-
-
-def set_steps(notebook: Notebook, steps: int) -> None:
-    """Through Python, as a slider's readout is set by hand only."""
-    evaluate(notebook, f"studio._settings._controls['steps'].value = {steps}")
-
-
-def evaluate(notebook: Notebook, code: str) -> str:
-    """Run code in the kernel, beside all cells, and return what it prints."""
-    return notebook.page.evaluate(
-        """async (code) => {
-            const future = window.notebook.sessionContext.session.kernel.requestExecute({ code, store_history: false });
-            let text = "";
-            future.onIOPub = (message) => { if (message.header.msg_type === "stream") text += message.content.text;
-                if (message.header.msg_type === "error") text += message.content.traceback.join("\\n"); };
-            await future.done;
-            return text;
-        }""",
-        code,
-    )
-
-
-def pictures(notebook: Notebook, count: int) -> None:
-    """Wait until the strip holds `count` pictures and nothing runs."""
-    notebook.page.wait_for_function(
-        """([option, count]) => document.querySelector(".nbgen-stop").disabled
-             && [...document.querySelectorAll(option)].filter((one) => one.checkVisibility()).length >= count""",
-        arg=[OPTION, count],
-    )
-
-
-def large(notebook: Notebook) -> np.ndarray:
-    """The large picture's pixels as the page decodes them."""
-    data = notebook.page.evaluate(
-        """async () => {
-            const image = [...document.querySelectorAll(".nbgen-stage img")].find((one) => one.checkVisibility());
-            // A picture that is replaced while it is decoded is decoded once more.
-            for (let tries = 0; tries < 20; tries += 1) {
-                if (await image.decode().then(() => true, () => false)) break;
-                await new Promise((later) => setTimeout(later, 100));
-            }
-            const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-            canvas.getContext("2d").drawImage(image, 0, 0);
-            return canvas.toDataURL("image/png").split(",")[1];
-        }"""
-    )
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
+COUNTED = """
+import nbgen.jobs
+after, tick = [], nbgen.jobs.Job.tick
+def counted(job, done, total):
+    tick(job, done, total)
+    after.extend([done] if job.stopping() else [])
+nbgen.jobs.Job.tick = counted
+"""
+"""Counts the steps that a run makes after it was told to stop."""
 
 
 def test_a_prompt_becomes_a_picture_and_a_locked_seed_the_same(open_notebook: Open) -> None:
@@ -90,7 +33,7 @@ def test_a_prompt_becomes_a_picture_and_a_locked_seed_the_same(open_notebook: Op
         assert first.shape == (64, 64, 3) and first.std() > 20
         # At least two frames before the final picture, of a run of 20 steps.
         assert int(notebook.page.get_attribute(".nbgen-stage", "data-frames") or 0) >= 2
-        notebook.page.click("button:has-text('Lock')")
+        notebook.page.get_by_title("Keep this seed").click()
         notebook.page.click(".nbgen-primary")
         notebook.page.wait_for_function("() => document.querySelector('.nbgen-stop').disabled")
         notebook.page.click(".nbgen-primary")
@@ -102,12 +45,11 @@ def test_a_prompt_becomes_a_picture_and_a_locked_seed_the_same(open_notebook: Op
 
 
 def test_stop_is_heard_while_a_cell_runs(open_notebook: Open) -> None:
-    cells = [START, "import time\ntime.sleep(60)"]
+    cells = [START + COUNTED, "import time\ntime.sleep(60)"]
     with open_notebook("studio-stop", cells) as notebook:
         ready(notebook)
         write(notebook, "a cat face")
-        set_steps(notebook, 100)
-        evaluate(notebook, "studio._settings._count.value = 16")
+        put(notebook, steps=100, count=16)
         notebook.page.evaluate("() => { window.notebook.content.activeCellIndex = 1; }")
         notebook.command("notebook:run-cell", wait=False)
         notebook.page.wait_for_timeout(500)
@@ -120,7 +62,7 @@ def test_stop_is_heard_while_a_cell_runs(open_notebook: Open) -> None:
         assert "[*]" in notebook.page.inner_text(".jp-Notebook")
         notebook.interrupt()
         notebook.wait_until_idle()
-        assert evaluate(notebook, "print(studio.busy)").strip() == "False"
+        assert evaluate(notebook, "print(studio.busy, len(after) <= 1)").strip() == "False True"
 
 
 def test_copied_code_makes_the_same_picture(open_notebook: Open) -> None:
@@ -143,8 +85,11 @@ def test_copied_code_makes_the_same_picture(open_notebook: Open) -> None:
         assert np.abs(pixels - shown.ravel()).mean() <= 1
 
 
-def test_a_grid_fills_in_its_tab_and_what_is_inserted_stays_without_a_kernel(open_notebook: Open) -> None:
-    with open_notebook("studio-compare", [START, "1"]) as notebook:
+def test_a_grid_fills_in_its_tab_and_what_is_inserted_stays_without_a_kernel(
+    lab: Lab, browser: Browser
+) -> None:
+    path = lab.write("studio-compare.ipynb", [START, "1"])
+    with lab.open(browser, path) as notebook:
         page = notebook.page
         ready(notebook)
         write(notebook, "a cat face")
@@ -154,7 +99,7 @@ def test_a_grid_fills_in_its_tab_and_what_is_inserted_stays_without_a_kernel(ope
         # The page moves while the picture comes: a click in that moment would miss the tab.
         page.wait_for_selector(".jp-OutputArea-output img:visible")
         page.wait_for_timeout(500)
-        page.click(".nbgen-panel .lm-TabBar-tabLabel:has-text('Compare')")
+        tab(notebook, "Compare")
         page.wait_for_selector("text=Prompt and settings are those of the Create tab")
         values = page.locator("textarea:visible")
         values.nth(0).fill("ddim, heun")
@@ -169,64 +114,57 @@ def test_a_grid_fills_in_its_tab_and_what_is_inserted_stays_without_a_kernel(ope
         assert large(notebook).shape[1] > 300
         page.click("button:visible:has-text('Insert below')")
         page.wait_for_timeout(500)
-        notebook.see("studio-compare")
+        page.click("button:visible:has-text('Open the viewer')")
+        cells = page.locator(".nbgen-panel .nbgen-viewer button.cell")
+        cells.nth(5).wait_for()
+        assert cells.count() == 6
+        cells.first.focus()
+        for key in ("Space", "ArrowRight", "Space"):  # two are marked
+            page.keyboard.press(key)
+        page.keyboard.press("c")
+        page.locator(".nbgen-panel .pair").wait_for()
+        page.keyboard.press("b")
+        page.locator(".nbgen-panel .pair .tag", has_text="B").wait_for()
+        assert page.locator(".nbgen-panel .nbgen-view code").inner_text().count(".at(") == 2
         outputs = notebook.outputs()[0]
         stored = [output["data"] for output in outputs if "image/png" in output.get("data", {})]
         assert [data["text/plain"].partition("(")[0] for data in stored] == ["Studio", "Grid"]
-        assert sum(len(data["image/png"]) for data in stored) < 1_000_000
-        notebook.stop()  # the kernel is gone, and with it the panel
-        page.goto(f"{notebook.lab.address}/lab/workspaces/again/tree/{notebook.path.name}")
+        assert "widget" not in path.read_text()
+        assert (notebook.complaints, notebook.strangers) == ([], [])
+    with lab.open(browser, path) as notebook:
+        notebook.stop()
+        page = notebook.page
+        page.wait_for_function("() => !window.notebook.sessionContext.session")
         page.wait_for_function(
             """() => [...document.querySelectorAll(".jp-OutputArea-output img")]
-                .some((one) => one.complete && one.naturalWidth > 300)"""
+                .filter((one) => one.complete && one.naturalWidth > 300).length === 2"""
         )
+        assert "not found" not in page.locator(".jp-Notebook").inner_text()
+        assert page.locator(".nbgen-panel").count() == 0
 
 
-@pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
-def test_random_presses_leave_nothing_behind(open_notebook: Open, lab, subshells: str) -> None:
-    settings = lab.folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    chosen = settings / "kernels-settings.jupyterlab-settings"
-    chosen.write_text(f'{{"commsOverSubshells": "{subshells}"}}')
-    two = START.replace("studio\n", "studio\n", 1) + "\n"
-    cells = [two, "other = nbgen.studio()\nother", "print(1)"]
-    try:
-        with open_notebook(f"studio-presses-{subshells}", cells) as notebook:
-            ready(notebook)
-            notebook.run(1)
-            notebook.page.wait_for_function(f"() => document.querySelectorAll({PROMPT!r}).length === 2")
-            evaluate(notebook, "for each in (studio, other): each._settings._controls['steps'].value = 5")
-            before = _counts(notebook)
-            order = np.random.default_rng(0)
-            for _ in range(60):
-                panel = int(order.integers(2))
-                button = ".nbgen-primary" if order.random() < 0.6 else ".nbgen-stop"
-                notebook.page.evaluate(
-                    "([button, panel]) => document.querySelectorAll(button)[panel].click()", [button, panel]
-                )
-            notebook.page.wait_for_function(
-                "() => [...document.querySelectorAll('.nbgen-stop')].every((one) => one.disabled)"
-            )
-            assert evaluate(notebook, "print(studio.wait(60), other.wait(60))").strip() == "True True"
-            assert _counts(notebook) == before
-            stored = evaluate(
-                notebook,
-                "made = {p.key for each in (studio, other) for p in each.pictures}\n"
-                "print(made <= {p.key for p in nbgen.history(limit=1000)})",
-            )
-            assert stored.strip() == "True"
-            notebook.restart_and_run_all()
-            notebook.page.wait_for_function(f"() => document.querySelectorAll({PROMPT!r}).length === 2")
-            notebook.page.click(".nbgen-primary >> nth=0")
-            pictures(notebook, 1)
-    finally:
-        chosen.unlink()
+def test_twelve_results_are_a_sheet_in_a_file_below_a_mebibyte(open_notebook: Open) -> None:
+    with open_notebook("studio-twelve", [START, STATE]) as notebook:
+        ready(notebook)
+        write(notebook, "a cat face on a yellow background")
+        put(notebook, count=12, steps=6)
+        notebook.page.click(".nbgen-primary")
+        pictures(notebook, 12)
+        notebook.run(1)
+        (shown, *_), (said,) = notebook.outputs()
+        assert said["text"].startswith("False 12 ")
+        assert sorted(shown["data"]) == ["image/png", "text/plain"]
+        assert notebook.path.stat().st_size < 2**20
 
 
-def _counts(notebook: Notebook) -> str:
-    """How many threads follow a job, and how many comms there are: one a widget."""
-    return evaluate(
-        notebook,
-        "import threading, comm\n"
-        "following = [each for each in threading.enumerate() if each.name == 'nbgen-follower']\n"
-        "print(len(following), len(comm.get_comm_manager().comms))",
-    )
+def test_a_callback_that_fails_is_a_complaint(lab: Lab, browser: Browser) -> None:
+    cells = [
+        "import ipywidgets\nbutton = ipywidgets.Button(description='Fail')\nbutton.on_click(lambda _: 1 / 0)\nbutton"
+    ]
+    with lab.open(browser, lab.write("failing.ipynb", cells)) as notebook:
+        notebook.run(0)
+        notebook.page.click("button:has-text('Fail')")
+        end = time.monotonic() + 30
+        while not notebook.complaints and time.monotonic() < end:
+            notebook.page.wait_for_timeout(100)
+        assert ["ZeroDivisionError" in each for each in notebook.complaints] == [True]

@@ -1,5 +1,7 @@
 // A whole panel of ordinary controls, over an output or as a widget of its own.
 
+import { keepKeys } from "./keys.js";
+import { nameControls } from "./naming.js";
 import { overOutput } from "./over.js";
 
 function open(model, el) {
@@ -20,8 +22,13 @@ function open(model, el) {
     else el.append(view.el);
   };
   put();
+  const namesEnd = nameControls(el);
+  // Ctrl+Enter is the panel's own: the notebook would run the cell, and build another panel.
+  const keysEnd = keepKeys(el, (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey));
   return () => {
     closed = true;
+    namesEnd();
+    keysEnd();
     if (shown?.luminoWidget) shown.luminoWidget.dispose();
     else shown?.remove();
   };

@@ -37,7 +37,7 @@ function render({ model, el }) {
   busy.className = "nbgen-soft";
   busy.setAttribute("role", "status");
   const row = document.createElement("div");
-  row.className = "nbgen-row";
+  row.className = "nbgen-row nbgen-go";
   row.append(generate, stop, busy);
   el.append(promptBox, told, negativeBox, row);
 
@@ -68,12 +68,13 @@ function render({ model, el }) {
   const panel = () => el.closest(".nbgen-panel") ?? el;
   const pressed = (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-    if (!el.checkVisibility()) return; // another tab of the panel is open
     event.preventDefault();
     event.stopPropagation(); // the notebook would run the cell
     commit(document.activeElement);
-    start();
+    if (el.checkVisibility()) start();
+    else mainButton()?.click(); // of the tab that is open
   };
+  const mainButton = () => [...listening.querySelectorAll(".nbgen-verb .mod-primary:enabled")].find((one) => one.checkVisibility());
   // A number that is being typed counts: controls tell Python on "change" only.
   const commit = (active) => {
     if (active && active !== prompt && active !== negative) active.dispatchEvent(new Event("change", { bubbles: true }));

@@ -13,8 +13,10 @@ function render({ model, el }) {
   const filled = bar.appendChild(document.createElement("div"));
   const status = el.appendChild(document.createElement("div"));
   status.className = "nbgen-status";
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
+  // Numbers that change ten times a second are to be looked at; what is read out is the beginning and the end.
+  const announced = el.appendChild(document.createElement("div"));
+  announced.className = "nbgen-unseen";
+  announced.setAttribute("role", "status");
   const problem = el.appendChild(document.createElement("div"));
   problem.className = "nbgen-problem";
   problem.setAttribute("role", "alert");
@@ -45,6 +47,8 @@ function render({ model, el }) {
     filled.style.width = fraction === null ? "" : `${100 * fraction}%`;
     if (fraction !== null) bar.setAttribute("aria-valuenow", Math.round(100 * fraction));
     status.textContent = words;
+    const news = model.get("busy") ? "Drawing" : words;
+    if (announced.textContent !== news) announced.textContent = news;
     problem.textContent = error;
     problem.hidden = !error;
   };

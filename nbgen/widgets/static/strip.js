@@ -13,7 +13,7 @@ function render({ model, el }) {
   // A letter pressed here is no command for the notebook: "x" would cut the cell.
   list.setAttribute("data-lm-suppress-shortcuts", "true");
   const said = el.appendChild(document.createElement("div"));
-  said.className = "nbgen-status";
+  said.className = "nbgen-status nbgen-said-line";
   said.setAttribute("role", "status");
 
   const items = () => model.get("items");
@@ -49,8 +49,16 @@ function render({ model, el }) {
   };
 
   const drawTools = () => {
-    tools.replaceChildren(
-      ...model.get("actions").map((action) => {
+    const groups = Map.groupBy(model.get("actions"), (action) => action.group);
+    tools.replaceChildren(...[...groups.values()].map(drawGroup));
+    tools.hidden = !chosen();
+  };
+
+  // Buttons that belong together stay on one line.
+  const drawGroup = (actions) => {
+    const group = document.createElement("span");
+    group.append(
+      ...actions.map((action) => {
         const made = document.createElement("button");
         made.type = "button";
         made.textContent = action.name === "star" && chosen()?.starred ? "★ Starred" : action.label;
@@ -62,7 +70,7 @@ function render({ model, el }) {
         return made;
       }),
     );
-    tools.hidden = !chosen();
+    return group;
   };
 
   const drawn = new Map(); // thumbnails stay: drawn anew they would flicker
