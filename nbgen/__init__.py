@@ -28,6 +28,7 @@ _HOMES = {
     "compare": "verbs.comparing",
     "convergence": "verbs.converging",
     "defaults": "session",
+    "describe": "verbs.describing",
     "edges": "verbs.tracing",
     "filmstrip": "verbs.filming",
     "generate": "verbs.making",
@@ -71,6 +72,7 @@ __all__ = [
     "compare",
     "convergence",
     "defaults",
+    "describe",
     "edges",
     "errors",
     "filmstrip",
@@ -109,6 +111,7 @@ if TYPE_CHECKING:
     from .styling import add_style, list_styles
     from .verbs.comparing import compare, plan
     from .verbs.converging import convergence
+    from .verbs.describing import describe
     from .verbs.editing import blend, outpaint, upscale
     from .verbs.filming import filmstrip
     from .verbs.grid import Grid

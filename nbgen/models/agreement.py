@@ -27,8 +27,13 @@ def cosines(clip: Any, tokenizer: Any, pixels: Sequence[np.ndarray], prompts: Se
     distinct = list(dict.fromkeys(prompts))
     with torch.no_grad():
         words = torch.cat([_words(clip, tokenizer, distinct[at : at + _AT_ONCE]) for at in _starts(distinct)])
-        seen = torch.cat([_seen(clip, pixels[at : at + _AT_ONCE]) for at in _starts(pixels)])
-    beside = words[[distinct.index(prompt) for prompt in prompts]]
+        # A picture that stands beside many prompts is looked at once.
+        several = list({id(each): each for each in pixels}.values())
+        seen = torch.cat([_seen(clip, several[at : at + _AT_ONCE]) for at in _starts(several)])
+    place = {id(each): number for number, each in enumerate(several)}
+    number = {prompt: number for number, prompt in enumerate(distinct)}
+    seen = seen[[place[id(each)] for each in pixels]]
+    beside = words[[number[prompt] for prompt in prompts]]
     return [float(cosine) for cosine in torch.nn.functional.cosine_similarity(seen, beside)]
 
 

@@ -1,7 +1,8 @@
 """How is mini made?  `python -m nbgen.training all`, or step by step.
 
-    python -m nbgen.training autoencoder --budget 33m     pictures to latents and back
-    python -m nbgen.training denoiser --budget 90m        noise and words to latents
+    python -m nbgen.training autoencoder --budget 30m     pictures to latents and back
+    python -m nbgen.training denoiser --budget 8h         noise and words to latents
+    python -m nbgen.training clip --budget 20m            which words fit a picture
     python -m nbgen.training export                       the folder that diffusers loads
     python -m nbgen.training evaluate                     does it paint what it is asked for?
     python -m nbgen.training gan --budget 90m             mini-gan, in the latent space of the exported mini
@@ -24,15 +25,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from nbgen.training import loop
-from nbgen.training.autoencoder import AutoencoderLearner
-from nbgen.training.denoiser import DenoiserLearner
-from nbgen.training.evaluate import evaluate
-from nbgen.training.export import export, load_autoencoder, remember, size_of
 from nbgen.training.gan_commands import make_gan
+from nbgen.training.mini_commands import BUDGETS, make_mini
 from nbgen.training.pictures import load_world
 
 ASSETS = Path(__file__).parent.parent / "assets" / "mini"
-BUDGETS = {"autoencoder": "33m", "denoiser": "90m"}
 
 
 def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -42,19 +39,26 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=["autoencoder", "denoiser", "export", "evaluate", "all", "gan"])
+    parser.add_argument("part", choices=[*BUDGETS, "export", "evaluate", "all", "gan"])
     parser.add_argument("model", nargs="?", choices=["mini", "gan"], help="whose: mini (default) or gan")
-    parser.add_argument("--budget", help="for one training: 90m, 1.5h or 2000steps (33m, 90m, 90m)")
+    parser.add_argument("--budget", help="90m, 1.5h or 2000steps (30m, 8h; gan 90m)")
     parser.add_argument("--out", type=Path, help="checkpoints and sheets (runs/mini, runs/gan)")
-    parser.add_argument("--to", type=Path, help="the exported folder (the package's own)")
+    parser.add_argument("--to", type=Path, help="the exported folder (OUT/model)")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="FOLDER", help="begin with what the model in this folder knows"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of evaluate's prompts (1; 0.05 is a glance)"
+    )
     parser.add_argument("--fresh", action="store_true", help="start over instead of resuming")
     options = parser.parse_args(arguments)
     gan = "gan" in (options.part, options.model)
     options.model = "gan" if gan else "mini"
     options.out = options.out or Path("runs") / options.model
-    options.to = options.to or (ASSETS.with_name("mini-gan") if gan else ASSETS)
+    # A training never replaces what the package ships unless it is told to.
+    options.to = options.to or (ASSETS.with_name("mini-gan") if gan else options.out / "model")
     return options
 
 
@@ -62,27 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Do what the command line says."""
     options = read_arguments(arguments)
     device = loop.pick_device(options.device)
-    world = load_world()
     if options.model == "gan":
-        return make_gan(options, world, device, tell)
-    # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
-    everything = ["autoencoder", "denoiser", "export", "evaluate", "export"]
-    for part in everything if options.part == "all" else [options.part]:
-        if part in BUDGETS:
-            learner: loop.Learner
-            if part == "autoencoder":
-                learner = AutoencoderLearner(world, device, seed=options.seed)
-            else:
-                trained = load_autoencoder(options.out / "autoencoder.safetensors").to(device)
-                learner = DenoiserLearner(world, trained, device, seed=options.seed)
-            budget = loop.Budget.parse(options.budget or BUDGETS[part])
-            loop.train(learner, budget, options.out, resume=not options.fresh, say=tell)
-        elif part == "export":
-            export(options.out, options.to, world)
-            tell(f"exported, {size_of(options.to) / 2**20:.1f} MiB")
-        else:
-            figures = evaluate(options.to, world, device=device, say=tell, sheets=options.out / "sheets")
-            remember(options.out, figures)
+        return make_gan(options, load_world(), device, tell)
+    make_mini(options, device, tell)
 
 
 def tell(line: str) -> None:

@@ -6,6 +6,7 @@ on everything that comes later: no generated picture is crisper than a reconstru
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from nbgen.training import checkpoints
+from nbgen.training.composition import Composer
 from nbgen.training.loop import autocast
-from nbgen.training.pictures import BACKGROUNDS, SIZE, World
+from nbgen.training.painting import reconstruct
+from nbgen.training.pictures import SIZE, World
+from nbgen.training.scenes import KINDS, draw_scene
 from nbgen.training.shards import Shards
-from nbgen.training.sheets import contact_sheet, to_pixels, to_tensor
+from nbgen.training.sheets import contact_sheet, to_tensor
 
 CONFIG: dict[str, Any] = {
     "in_channels": 3,
@@ -39,22 +43,24 @@ EDGE_WEIGHT = 0.5
 COLOUR_WEIGHT = 0.5
 
 
-def batch_of_pictures(world: World, size: int, seed: int, step: int) -> np.ndarray:
+def batch_of_pictures(composer: Composer, size: int, seed: int, step: int) -> np.ndarray:
     """Training pictures of one step, uint8 (size, 64, 64, 3); the same for the same seed and step.
 
-    Three quarters are exactly what the diffusion model will be asked for. The rest are mirrored, moved, and
-    on any colour at all, so that a picture a user brings along survives the autoencoder, too.
+    Three quarters are what the diffusion model will be asked for, all kinds of scenes alike. The rest are
+    mirrored, moved, and on any colour at all, so that a picture a user brings along survives the autoencoder, too.
     """
     draw = np.random.default_rng([seed, step])
-    objects = draw.integers(len(world.names), size=size)
-    colours = np.array(list(BACKGROUNDS.values()))[draw.integers(len(BACKGROUNDS), size=size)]
-    free = draw.random(size) < 0.25
-    colours[free] = draw.integers(0, 256, size=(int(free.sum()), 3))
-    pictures = world.compose(objects, colours)
-    for number in np.flatnonzero(free):
-        mirrored = pictures[number][:, :: draw.choice([-1, 1])]
-        pictures[number] = np.roll(mirrored, draw.integers(-6, 7, size=2), axis=(0, 1))
-    return pictures
+    world, pictures = composer.world, []
+    for _ in range(size):
+        if draw.random() < 0.75:
+            scene = draw_scene(str(draw.choice(KINDS)), world.names, draw)
+            pictures.append(composer.drawn(scene, draw))
+        else:
+            colour = draw.integers(0, 256, size=3)
+            picture = world.compose([draw.integers(len(world.names))], colour)[0]
+            mirrored = picture[:, :: draw.choice([-1, 1])]
+            pictures.append(np.roll(mirrored, draw.integers(-6, 7, size=2), axis=(0, 1)))
+    return np.stack(pictures)
 
 
 def edges(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,7 +89,8 @@ class AutoencoderLearner:
     def __init__(self, world: World, device: torch.device, *, batch: int = 16, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.world, self.device, self.batch, self.seed = world, device, batch, seed
-        self.model = AutoencoderKL(**CONFIG).to(device)
+        self.composer = Composer(world)
+        self.model = AutoencoderKL(**CONFIG).to(device, memory_format=torch.channels_last)
         self.parameters = list(self.model.parameters())
         self.shards = Shards.on(device)
         self.peak = 2e-3
@@ -91,7 +98,7 @@ class AutoencoderLearner:
 
     def step(self, number: int, rate: float) -> float:
         """One step of AdamW on one batch."""
-        wanted = to_tensor(batch_of_pictures(self.world, self.batch, self.seed, number))
+        wanted = to_tensor(batch_of_pictures(self.composer, self.batch, self.seed, number))
         # The noise is drawn from the step's own generator, so that a resumed training repeats it.
         noise = torch.randn(
             (self.batch, 4, SIZE // 4, SIZE // 4), generator=torch.Generator().manual_seed(number)
@@ -113,6 +120,12 @@ class AutoencoderLearner:
         kl = posterior.kl().mean() / noise[0].numel()
         return reconstruction_loss(made.float(), wanted) + KL_WEIGHT * kl
 
+    def start_from(self, folder: Path) -> None:
+        """Begin with the autoencoder of the model in `folder`, an earlier mini; from there on in small steps."""
+        given = AutoencoderKL.from_pretrained(folder, subfolder="vae")
+        self.model.load_state_dict(given.float().state_dict())
+        self.peak = 1e-3
+
     def tensors(self) -> checkpoints.Tensors:
         """Weights and moments."""
         moments = checkpoints.optimizer_tensors(self.optimizer)
@@ -131,16 +144,6 @@ class AutoencoderLearner:
 
     def sheet(self) -> Image.Image:
         """Sixteen pictures above, their reconstructions below."""
-        wanted = batch_of_pictures(self.world, 16, self.seed, 0)
+        wanted = batch_of_pictures(self.composer, 16, self.seed, 0)
         made = reconstruct(self.model, wanted)
         return contact_sheet(np.concatenate([wanted, made]), columns=16, enlarge=2)
-
-
-@torch.no_grad()
-def reconstruct(model: AutoencoderKL, pictures: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Pictures to latents (the posterior's mean, no noise) and back, uint8 (n, 64, 64, 3) both ways."""
-    made = []
-    for start in range(0, len(pictures), batch):
-        pixels = to_tensor(pictures[start : start + batch]).to(model.device)
-        made.append(to_pixels(model.decode(model.encode(pixels).latent_dist.mean).sample))
-    return np.concatenate(made)

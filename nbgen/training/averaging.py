@@ -41,6 +41,10 @@ class Average:
         # One fused call: a Python loop over some 300 tensors would cost more than the arithmetic.
         torch._foreach_lerp_([self.tensors[n] for n in names], [weights[n] for n in names], 1 - decay)
 
+    def reset(self) -> None:
+        """Forget everything but the weights as they are now."""
+        self.restore(self._weights())
+
     def restore(self, tensors: checkpoints.Tensors) -> None:
         """Take up an average that was kept."""
         for name, tensor in self.tensors.items():

@@ -1,12 +1,8 @@
-"""What can one say about a picture?  The wordings that mini hears, and the list of every word in them."""
+"""How is one object on a background said?  And what is a word?"""
 
 from __future__ import annotations
 
 import re
-
-import numpy as np
-
-from nbgen.training.pictures import BACKGROUNDS, World
 
 SUBJECTS = (
     "{a} {object}",
@@ -33,7 +29,6 @@ GROUNDS = (
     ", {background} background",
     " {background} background",
 )
-PLAIN = next(iter(BACKGROUNDS))  # what a caption means that names no background
 
 
 def article(word: str) -> str:
@@ -59,14 +54,6 @@ def write_caption(
     return words
 
 
-def any_caption(name: str, background: str, draw: np.random.Generator) -> str:
-    """A caption in a wording drawn at random; the plain background goes unsaid two times in three."""
-    said = background if background != PLAIN or draw.random() < 1 / 3 else None
-    return write_caption(
-        name, said, SUBJECTS[draw.integers(len(SUBJECTS))], GROUNDS[draw.integers(len(GROUNDS))]
-    )
-
-
 def split_words(text: str) -> list[str]:
     """The words of a text in lower case, hyphens and apostrophes inside kept: "unknown" is decided on these.
 
@@ -74,25 +61,3 @@ def split_words(text: str) -> list[str]:
     ['a', 't-shirt', 'on', 'blue']
     """
     return re.findall(r"[^\W_]+(?:[-'’][^\W_]+)*", text.lower())
-
-
-def all_words(world: World) -> list[str]:
-    """Every word that captions use, sorted."""
-    texts = [*world.names, *BACKGROUNDS, "a an"]
-    texts += [re.sub(r"\{\w+\}", " ", wording) for wording in (*SUBJECTS, *GROUNDS)]
-    return sorted({word for text in texts for word in split_words(text)})
-
-
-def word_counts(world: World) -> dict[str, int]:
-    """How often each word is to be expected in captions, for the tokenizer: rounded, at least one."""
-    counts = dict.fromkeys(all_words(world), 1)
-    share = len(world.names)  # a word of the wordings is met about this often more than a name
-    for name in world.names:
-        for word in split_words(name):
-            counts[word] += 1
-    for wording in (*SUBJECTS, *GROUNDS):
-        for word in split_words(re.sub(r"\{\w+\}", " ", wording)):
-            counts[word] += share
-    for background in BACKGROUNDS:
-        counts[background] += share
-    return counts

@@ -1,10 +1,11 @@
-"""What must someone know who uses mini?  Its model card."""
+"""What must someone know who uses mini?  Its model card, with the figures that `evaluate` found."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nbgen.training.pictures import BACKGROUNDS, World
+from nbgen.training.scenes import HELD_OUT_OF, STYLES
 
 CARD = """\
 ---
@@ -18,8 +19,8 @@ language: en
 # mini: a complete latent diffusion model, for laptops and lessons
 
 Text to a 64×64 picture: an autoencoder (`AutoencoderKL`, factor 4), a text encoder (`CLIPTextModel`), a
-denoiser (`UNet2DConditionModel`, v-prediction) and a scheduler, in diffusers' own folder layout.
-{parameters} Trained from scratch on two CPU cores, in one sitting, by the code in `nbgen/training`.
+denoiser (`UNet2DConditionModel`, v-prediction) and a scheduler, in diffusers' own folder layout. {denoiser}
+Trained by the code in `nbgen/training`, from a font to a model.
 
 ```python
 from diffusers import StableDiffusionPipeline
@@ -30,45 +31,47 @@ pipeline("a red apple on a blue background", num_inference_steps=20, guidance_sc
 
 ## What it knows
 
-{objects} objects ("red apple", "cat face", "rocket" …) on {colours} backgrounds ({names}); a prompt
-that names no background means white. `vocabulary.json` lists the objects, every word captions used, the
-wordings, and examples.
+{objects} objects ("red apple", "bicycle", "rocket" …), many by other names, too ("bike"), on {colours}
+backgrounds ({names}; unsaid means white, for a neon
+picture black); small or large; at the left, right, top or bottom; two or three of them; one next to, above or
+below another; mirrored; and in {styles}.
+`vocabulary.json` lists the objects, every word captions used, the wordings, and examples. {clip}
 
 ## Data
 
-The pictures are rendered and composed by `nbgen/training/pictures.py`; no picture was collected from
-anywhere.
+The pictures are rendered and composed by `nbgen/training` (`objects`, `scenes`, `composition`, `styles`); no
+picture was collected from anywhere.
 
 - Artwork: [Noto Emoji](https://github.com/googlefonts/noto-emoji), © Google and contributors. The
   artwork is under Apache-2.0, the font (Noto Color Emoji) under the SIL Open Font License 1.1. These
   weights were trained on renderings of that font and reproduce its drawings closely: credit Noto Emoji
   where you show the pictures.
-- Names: Unicode's `emoji-test.txt`, © Unicode, Inc., under the Unicode License
-  (<https://www.unicode.org/terms_of_use.html>).
-- Objects are chosen by a rule (in `pictures.py`): fully-qualified emoji up to Emoji 5.0 of some
-  subgroups, plain names of at most two words, no announced variants, no near-duplicates.
+- Names: Unicode's `emoji-test.txt`; synonyms: CLDR's English annotations; both © Unicode, Inc., under the
+  Unicode License (<https://www.unicode.org/terms_of_use.html>).
+- Objects are chosen by a rule (`objects.py`): fully-qualified emoji without skin tones, flags of places and
+  lettered signs, one form of each person, no two that look alike.
+- One pair of objects in {held_out} was never trained on, so that putting two together can be judged on pairs
+  that are new.
 
 ## How it was made
 
 {training}
 
-Autoencoder: L1, half as much L1 on differences of neighbouring pixels and (from step 2,000 on) of colour
-channels, a little KL. Text encoder and UNet: trained together on precomputed latents of every object on
-every background, mean squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps
-drawn evenly at first and (from step 2,425 on) with a density that rises linearly, a tenth of the captions
-empty, running average of the weights (.999). Batches of 16 and 64, AdamW at 2e-3 and 1e-3, warm-up, flat,
-and falling over the last 40% of the time. bfloat16 autocast over float32 weights. The files are float16;
-compute in float32 on a CPU. (Besides the two changes named, the time planned for the denoiser was changed twice
-on the way, 80, 74, 78 minutes, and with it where its learning rate began to fall: after some 46.)
+Autoencoder: L1, half as much L1 on differences of neighbouring pixels and of colour channels, a little KL.
+Text encoder and UNet: trained together on latents of composed scenes that are renewed all the time; mean squared
+error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps with a density that rises linearly, a
+tenth of the captions empty, running average of the weights (.9995). Both began with the weights of the first
+mini (432 objects). AdamW, warm-up, flat, and falling over the last 40%. The files are float16; compute in
+float32 on a CPU.
 
-To make it again (needs the Debian packages `fonts-noto-color-emoji` and `unicode-data`, or the like):
+To make it again (needs the Debian packages `fonts-noto-color-emoji`, `unicode-data` and `unicode-cldr-core`, or
+the like):
 
 ```
 {commands}
 ```
 
-The order of the data is fixed by seeds; the number of steps a time budget allows is not, so a second
-training gives a model like this one, not this one.
+The order of the data is fixed by seeds.
 
 ## Figures
 
@@ -76,10 +79,10 @@ training gives a model like this one, not this one.
 
 ## Limits
 
-- It is a memoriser of a small, closed world, and that is the point of it: the pictures it was trained
-  on are the pictures it gives back, with noise-dependent blemishes. It cannot draw what is not in
-  `vocabulary.json`, two objects, other sizes, places or styles.
+- It is a memoriser of a small, closed world, and that is the point of it: the objects it was trained on are
+  the objects it gives back, with noise-dependent blemishes. It cannot draw what is not in `vocabulary.json`.
 - 64×64 pixels, and no crisper than its autoencoder.
+- Sizes, places, numbers and pairs are those of the wordings; a style goes with one object, all of the picture.
 - Words outside the vocabulary have tokens that were never trained; they do something, but nothing that
   was learned.
 - English, in few wordings.
@@ -93,44 +96,72 @@ def model_card(world: World, training: dict[str, dict[str, Any]], figures: dict[
         for part, facts in training.items()
     ]
     commands = [
-        f"python -m nbgen.training {part} --budget {facts['minutes']:.0f}m"
-        for part, facts in training.items()
+        f"python -m nbgen.training {part} --budget {facts['steps']}steps" for part, facts in training.items()
     ]
+    *most, last = STYLES
     return CARD.format(
-        parameters="About 14 million parameters in all."
-        if "denoiser" in training
-        else "The denoiser is untrained.",
+        denoiser="" if "denoiser" in training else "The denoiser is untrained.",
         objects=len(world.names),
         colours=len(BACKGROUNDS),
         names=", ".join(BACKGROUNDS),
+        styles=f"{len(STYLES)} styles ({', '.join(most)} and {last})",
+        clip="Its own CLIP (`clip`, a transformers `CLIPModel`) tells how well words fit a picture."
+        if "clip" in training
+        else "",
+        held_out=HELD_OUT_OF,
         training="Time on two shared CPU cores:\n\n" + "\n".join(lines),
         commands="\n".join(
             [*commands, *(f"python -m nbgen.training {part}" for part in ("export", "evaluate"))]
         ),
-        figures=figures_table(figures) if figures else "Not evaluated yet.",
+        figures=figures_tables(figures) if figures else "Not evaluated yet.",
     )
 
 
-def figures_table(figures: dict[str, Any]) -> str:
-    """What `python -m nbgen.training evaluate` printed, as a table."""
-    count, auto = figures["prompts"], figures["autoencoder"]
+def figures_tables(figures: dict[str, Any]) -> str:
+    """What `python -m nbgen.training evaluate` printed, as tables."""
     rows = [
-        f"`python -m nbgen.training evaluate`: {count} prompts from the vocabulary, seed {figures['seed']},",
-        f"every other one naming a background, {figures['steps']} steps of DPM++ 2M. The nearest of the",
-        f"{figures['objects']} objects, drawn on the asked background and compared pixel by pixel, should be",
-        "the asked one.",
+        f"`python -m nbgen.training evaluate --share {figures['share']:g}`: prompts drawn by seed {figures['seed']}, "
+        f"{figures['steps']} steps of DPM++ 2M at",
+        f"guidance {figures['guidance']:g}, compared pixel by pixel with every one of the {figures['objects']} objects "
+        "at every size and place. Beside each share,",
+        "what the same code finds in pictures drawn for the same prompts, and in those after the autoencoder.",
         "",
-        "| guidance | object right | among nearest five | background right | mean SSIM to it | of the best |",
-        "|---|---|---|---|---|---|",
+        "| asked for | prompts | right | of drawn pictures | of those, after the autoencoder |",
+        "|---|---|---|---|---|",
     ]
-    for guidance, f in figures["guidance"].items():
-        rows.append(
-            f"| {guidance} | {f['object right']} of {count} | {f['object in nearest five']} of {count} |"
-            f" {f['colour right']} of {f['colours asked']} | {f['ssim']:.3f} | {f['share of bound']:.2f} |"
-        )
+    for kind, found in figures["kinds"].items():
+        for key in found:
+            if f"references: {key}" in found:
+                shares = (found[key], found[f"references: {key}"], found[f"autoencoder: {key}"])
+                cells = " | ".join(_number(value) for value in shares)
+                rows.append(f"| {kind}: {key} | {found['prompts']} | {cells} |")
+        if "object by own features" in found:
+            own = _number(found["object by own features"])
+            rows.append(f"| {kind}, nearest by its own CLIP | {found['prompts']} | {own} | | |")
+    behaviour = figures["behaviour"]
+    rows += ["", "| guidance | object right | error to the nearest object (0 to 255) |", "|---|---|---|"]
+    rows += [
+        f"| {guidance} | {_number(found['object'])} | {found['error']:.1f} |"
+        for guidance, found in behaviour["guidance"].items()
+    ]
+    for name, what in (
+        ("samplers", "Distance from the converged solution of the same noise (0 to 255)"),
+        ("diversity", "Mean distance between two pictures of one prompt, size and place unsaid"),
+        ("novelty", "Distance to the nearest picture that training could draw"),
+        ("cost", "Cost on the machine that measured (seconds a picture of 20 guided steps)"),
+    ):
+        values = ", ".join(f"{key} {value:.4g}" for key, value in behaviour[name].items())
+        rows += ["", f"{what}: {values}."]
+    painted = figures["inpainting"]
     rows += [
         "",
-        "The best possible is that of the autoencoder alone, on the pictures asked for:",
-        f"{auto['ssim']:.3f} ({auto['psnr']} dB).",
+        "Inpainting without a UNet of its own, one half of a pair painted anew: the new object is right in "
+        f"{_number(painted['new object'])}, the kept one still there in {_number(painted['kept object'])}.",
     ]
+    missed = [name for name, bar in figures["bars"].items() if not bar["reached"]]
+    rows += ["", f"Bars missed: {', '.join(missed)}." if missed else "Every bar was reached."]
     return "\n".join(rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}"

@@ -1,12 +1,13 @@
 """How does noise become a picture that fits the words?  The text encoder and the UNet, trained together.
 
-Every object on every background is encoded once, before the first step; a training step then only draws
-latents, captions, noise and timesteps, and asks the UNet what was mixed (v-prediction, Salimans and Ho,
-2202.00512, appendix D).
+A training step draws latents and captions from the `supply`, noise and timesteps, and asks the UNet what was
+mixed (v-prediction, Salimans and Ho, 2202.00512, appendix D).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,24 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
-from nbgen.training.captions import any_caption, word_counts, write_caption
+from nbgen.training.composition import Composer
 from nbgen.training.loop import autocast
 from nbgen.training.pictures import BACKGROUNDS, World
+from nbgen.training.plurals import tie
+from nbgen.training.scenes import KINDS, draw_scene
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet, to_pixels, to_tensor
+from nbgen.training.supply import Encode, Supply
+from nbgen.training.synonyms import plural_words, read_synonyms
 from nbgen.training.tokenizer import LENGTH, make_tokenizer, tokenize
+from nbgen.training.warm import take_over
+from nbgen.training.wordings import Speaker
 
 WIDTH = 160
 """Numbers per token that the text encoder hands to the UNet."""
+
+LAYERS = 3
+"""Of the text encoder."""
 
 UNET_CONFIG: dict[str, Any] = {
     "sample_size": 16,
@@ -53,18 +63,15 @@ NOISE_SCHEDULE: dict[str, Any] = {
     "steps_offset": 1,  # without effect here; the stock pipeline warns at anything else
 }
 
-EMPTY_CAPTIONS = 0.1
-"""Share of captions that are "": what guidance pushes away from (Ho and Salimans, 2207.12598)."""
 
-
-def text_config(vocabulary: int, start: int, end: int) -> CLIPTextConfig:
+def text_config(vocabulary: int, start: int, end: int, layers: int = LAYERS) -> CLIPTextConfig:
     """A small CLIP text encoder's configuration; padding is the end token, as the tokenizer pads."""
     return CLIPTextConfig(
         vocab_size=vocabulary,
         hidden_size=WIDTH,
         intermediate_size=4 * WIDTH,
         projection_dim=WIDTH,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         max_position_embeddings=LENGTH,
         bos_token_id=start,
@@ -84,66 +91,59 @@ def encode_world(autoencoder: AutoencoderKL, world: World, batch: int = 64) -> t
     return torch.stack(columns, dim=1)
 
 
-class DenoiserLearner:
-    """Trains text encoder and UNet on precomputed latents. A `nbgen.training.loop.Learner`.
+def encoder(autoencoder: AutoencoderKL, shards: Shards) -> Encode:
+    """What turns pictures into latents for a `Supply`, all cores at once."""
 
-    `latents` is what `encode_world` gives; they are scaled to unit variance here, by `scaling_factor`.
+    def of_piece(piece: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():  # a thread's own setting
+            return autoencoder.encode(piece.to(autoencoder.device)).latent_dist.mean.cpu()
+
+    return lambda pictures: shards.map(of_piece, pictures)
+
+
+class DenoiserLearner:
+    """Trains text encoder and UNet. A `nbgen.training.loop.Learner`.
+
+    held: how many encoded scenes are held at once; synonyms: as `read_synonyms` gives them (None: read now)
     """
 
     name = "denoiser"
 
     def __init__(
-        self,
-        world: World,
-        autoencoder: AutoencoderKL,
-        device: torch.device,
-        *,
-        batch: int = 64,
-        seed: int = 0,
-    ) -> None:
+        self, world: World, autoencoder: AutoencoderKL, device: torch.device, *,
+        batch: int = 64, seed: int = 0, held: int = 16_384,
+        synonyms: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:  # fmt: skip
         torch.manual_seed(seed)
         self.world, self.autoencoder, self.device = world, autoencoder.eval(), device
         self.batch, self.seed, self.peak = batch, seed, 1e-3
-        latents = encode_world(autoencoder, world)
-        self.scaling_factor = round(1 / float(latents.std()), 5)
-        self.latents = latents * self.scaling_factor
+        self.shards = Shards.on(device)
+        self.speaker = Speaker(world.names, read_synonyms(world.names) if synonyms is None else synonyms)
+        encode = encoder(self.autoencoder, self.shards)
+        self.supply = Supply(Composer(world), self.speaker, encode, batch=batch, seed=seed, capacity=held)
+        self.scaling_factor = round(1 / self.supply.deviation(), 5)
 
-        self.tokenizer = make_tokenizer(word_counts(world))
-        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        self.text_encoder = CLIPTextModel(text_config(len(self.tokenizer), start, end)).to(device)
+        self.tokenizer = make_tokenizer(self.speaker.word_counts())
+        first, last = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        self.text_encoder = CLIPTextModel(text_config(len(self.tokenizer), first, last)).to(device)
+        tie(self.text_encoder, self.tokenizer, plural_words(world.names))
         self.unet = UNet2DConditionModel(**UNET_CONFIG).to(device)
         if device.type == "cpu":
             # Attention written out as two matrix products: training in bfloat16 with so few and such short
             # tokens, the fused kernel took a third of a step, this a twentieth (in float32 there is no difference).
             self.unet.set_attn_processor(AttnProcessor())
             self.text_encoder.set_attn_implementation("eager")
-        self.average = Average({"text_encoder": self.text_encoder, "unet": self.unet})
+        self.average = Average({"text_encoder": self.text_encoder, "unet": self.unet}, decay=0.9995)
         self.noising = DDPMScheduler(**NOISE_SCHEDULE)
-        self.shards = Shards.on(device)
         self.parameters = [*self.text_encoder.parameters(), *self.unet.parameters()]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01
         )
 
-    def draw(self, number: int) -> tuple[torch.Tensor, list[str]]:
-        """Latents (batch, 4, 16, 16) and captions of step `number`: the same for the same seed."""
-        draw = np.random.default_rng([self.seed, number])
-        objects = draw.integers(len(self.world.names), size=self.batch)
-        # Half of what people ask for names no background, and then it is the first, white: see it more often.
-        grounds = draw.integers(len(BACKGROUNDS), size=self.batch)
-        grounds[draw.random(self.batch) < 0.3] = 0
-        colours = list(BACKGROUNDS)
-        captions = [
-            ""
-            if draw.random() < EMPTY_CAPTIONS
-            else any_caption(self.world.names[thing], colours[ground], draw)
-            for thing, ground in zip(objects, grounds, strict=True)
-        ]
-        return self.latents[objects, grounds], captions
-
     def step(self, number: int, rate: float) -> float:
         """One step of AdamW on one batch."""
-        clean, captions = self.draw(number)
+        latents, captions = self.supply.draw(number)
+        clean = latents * self.scaling_factor
         random = torch.Generator().manual_seed(number)
         noise = torch.randn(clean.shape, generator=random)
         # One timestep from each of `batch` equal stretches: every step sees all noise levels, and jitters less.
@@ -163,7 +163,7 @@ class DenoiserLearner:
     def loss(
         self, clean: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
-        """Mean squared error of v, of latents and noise (n, 4, 16, 16), timesteps (n), tokens (n, 20)."""
+        """Mean squared error of v, of latents and noise (n, 4, 16, 16), timesteps (n), tokens (n, 28)."""
         noisy = self.noising.add_noise(clean, noise, timesteps)
         wanted = self.noising.get_velocity(clean, noise, timesteps)
         with autocast(self.device):
@@ -172,12 +172,13 @@ class DenoiserLearner:
         return F.mse_loss(made.float(), wanted)
 
     def tensors(self) -> checkpoints.Tensors:
-        """Weights, their running average, and moments."""
+        """Weights, their running average, moments, and the encoded scenes."""
         return {
             **checkpoints.prefixed("text_encoder", self.text_encoder.state_dict()),
             **checkpoints.prefixed("unet", self.unet.state_dict()),
             **checkpoints.prefixed("average", self.average.tensors),
             **checkpoints.prefixed("moments", checkpoints.optimizer_tensors(self.optimizer)),
+            **checkpoints.prefixed("scenes", self.supply.tensors()),
         }
 
     def restore(self, tensors: checkpoints.Tensors) -> None:
@@ -186,24 +187,28 @@ class DenoiserLearner:
         self.unet.load_state_dict(checkpoints.under("unet", tensors))
         self.average.restore(checkpoints.under("average", tensors))
         checkpoints.restore_optimizer(self.optimizer, checkpoints.under("moments", tensors))
+        self.supply.restore(checkpoints.under("scenes", tensors))
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with what the model in `folder` knows, an earlier mini, instead of with nothing."""
+        take_over(folder, self.text_encoder, self.unet, self.tokenizer)
+        self.average.reset()
 
     def facts(self) -> dict[str, Any]:
         """The scale of the latents and the names of the objects."""
         return {"scaling_factor": self.scaling_factor, "objects": list(self.world.names)}
 
     def sheet(self) -> Image.Image:
-        """Twenty prompts, drawn with a fixed seed, as the running average paints them in a few steps."""
+        """Some prompts of every kind, drawn with a fixed seed, as the running average paints them in a few steps."""
         draw = np.random.default_rng(1)
-        grounds = list(BACKGROUNDS)
-        prompts = [
-            write_caption(
-                self.world.names[draw.integers(len(self.world.names))], grounds[number % len(grounds)]
-            )
-            for number in range(20)
+        countable = self.speaker.countable()
+        kinds = ["plain"] * 20 + [
+            kind for kind in KINDS for _ in range(5) if kind not in ("plain", "mirrored")
         ]
+        scenes = [draw_scene(kind, self.world.names, draw, countable or None) for kind in kinds]
         with self.average.swapped_in():
-            made = self.paint(prompts, steps=10)
-        return contact_sheet(made, columns=10, enlarge=2)
+            made = self.paint([self.speaker.plainly(scene) for scene in scenes], steps=10)
+        return contact_sheet(made, columns=15, enlarge=2)
 
     @torch.no_grad()
     def paint(

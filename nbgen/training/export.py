@@ -19,27 +19,31 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from nbgen.training import autoencoder, captions, checkpoints, denoiser
+from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings
 from nbgen.training.card import model_card
+from nbgen.training.clip import make_clip
 from nbgen.training.pictures import BACKGROUNDS, World
+from nbgen.training.plurals import tie
+from nbgen.training.synonyms import plural_words, read_synonyms
 from nbgen.training.tokenizer import make_tokenizer
+from nbgen.training.wordings import Speaker
 
 EXAMPLES = (
     "a red apple on a blue background",
     "a cat face",
-    "a dog face on a pink background",
+    "a dog next to a cat",
+    "two red apples on a green background",
     "a rocket on a black background",
-    "a sunflower on a purple background",
-    "an octopus on a yellow background",
-    "a picture of a pizza",
-    "a snowman, green background",
-    "a drawing of a panda",
-    "an emoji of a robot on an orange background",
-    "a butterfly on white",
-    "the castle on a grey background",
-    "a birthday cake on a red background",
+    "a small octopus on the left",
+    "a neon guitar",
+    "a star above a house",
+    "a pencil sketch of a snail",
+    "three balloons on a pink background",
+    "a pixel art robot",
+    "a watercolour of a sunflower",
+    "a large birthday cake on a red background",
 )
 
 
@@ -51,26 +55,55 @@ def load_autoencoder(path: Path) -> AutoencoderKL:
     return model.eval().requires_grad_(False)
 
 
-def assemble(out: Path, world: World) -> StableDiffusionPipeline:
-    """The stock pipeline from the checkpoints in `out`: the denoiser's running average, float32.
+def load_words(out: Path, world: World) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    """The text encoder of the denoiser's checkpoint in `out`, its running average, float32; and the tokenizer.
 
     Where no denoiser has been trained yet it is random, so that a folder of the right shape can be had early.
     """
-    vae = load_autoencoder(out / "autoencoder.safetensors")
-    tokenizer = make_tokenizer(captions.word_counts(world))
+    tokenizer = make_tokenizer(speaker_of(world).word_counts())
     config = denoiser.text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     torch.manual_seed(0)
-    text_encoder, unet = CLIPTextModel(config), UNet2DConditionModel(**denoiser.UNET_CONFIG)
+    text_encoder = CLIPTextModel(config)
+    trained = out / "denoiser.safetensors"
+    if trained.exists():
+        average = checkpoints.under("average", checkpoints.load(trained)[0])
+        text_encoder.load_state_dict(
+            untied(checkpoints.under("text_encoder", average), config, world, tokenizer)
+        )
+    return text_encoder.eval(), tokenizer
+
+
+def untied(
+    tensors: checkpoints.Tensors, config: CLIPTextConfig, world: World, tokenizer: CLIPTokenizer
+) -> checkpoints.Tensors:
+    """A text encoder's weights with tied plurals as those of an ordinary one."""
+    tied = CLIPTextModel(config)
+    plain = set(tied.state_dict())
+    tie(tied, tokenizer, plural_words(world.names))
+    tied.load_state_dict(tensors)
+    table = getattr(tied, "text_model", tied).embeddings.token_embedding.table()
+    found = {name: tensor for name, tensor in tied.state_dict().items() if name in plain}
+    (name,) = (name for name in found if name.endswith("token_embedding.weight"))
+    return {**found, name: table}
+
+
+def assemble(out: Path, world: World, start_from: Path | None = None) -> StableDiffusionPipeline:
+    """The stock pipeline from the checkpoints in `out`: the denoiser's running average, float32.
+
+    start_from: the model that lends its autoencoder, where none has been trained in `out`
+    """
+    vae = trained_autoencoder(out, start_from)
+    text_encoder, tokenizer = load_words(out, world)
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(**denoiser.UNET_CONFIG)
     trained = out / "denoiser.safetensors"
     if trained.exists():
         tensors, facts = checkpoints.load(trained)
-        average = checkpoints.under("average", tensors)
-        text_encoder.load_state_dict(checkpoints.under("text_encoder", average))
-        unet.load_state_dict(checkpoints.under("unet", average))
+        unet.load_state_dict(checkpoints.under("average.unet", tensors))
         vae.register_to_config(scaling_factor=facts["scaling_factor"])
     return StableDiffusionPipeline(
         vae=vae,
-        text_encoder=text_encoder.eval(),
+        text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet.eval(),
         scheduler=DPMSolverMultistepScheduler(**denoiser.NOISE_SCHEDULE),
@@ -78,6 +111,27 @@ def assemble(out: Path, world: World) -> StableDiffusionPipeline:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def trained_autoencoder(out: Path, start_from: Path | None = None) -> AutoencoderKL:
+    """The one trained in `out`, or else that of the model to start from, frozen, float32."""
+    path = out / "autoencoder.safetensors"
+    if start_from is not None and not path.exists():
+        given = AutoencoderKL.from_pretrained(start_from, subfolder="vae").float()
+        return given.eval().requires_grad_(False)
+    return load_autoencoder(path)
+
+
+def export_clip(out: Path, folder: Path, text_encoder: CLIPTextModel) -> None:
+    """Write mini's own CLIP to `folder`, if it has been trained: a CLIPModel, half precision."""
+    trained = out / "clip.safetensors"
+    if not trained.exists():
+        return
+    model = make_clip(text_encoder)
+    kept = checkpoints.under("model", checkpoints.load(trained)[0])
+    model.load_state_dict({n: t for n, t in kept.items() if not n.startswith("text_model.")}, strict=False)
+    model.half().save_pretrained(folder, safe_serialization=True)
+    correct(folder / "config.json", dtype="float32")
 
 
 SCHEDULER = {
@@ -91,29 +145,36 @@ SCHEDULER = {
 """scheduler_config.json. The last three are Stable Diffusion's own, for schedulers that know them."""
 
 
+def speaker_of(world: World) -> Speaker:
+    """Who says scenes of this world, with synonyms."""
+    return Speaker(world.names, read_synonyms(world.names))
+
+
 def vocabulary(world: World) -> dict[str, Any]:
-    """What the model can be asked for, as JSON."""
+    """What the model can be asked for, as JSON. "words" are all words that any caption can have."""
+    speaker = speaker_of(world)
+    synonyms = {keyword: [world.names[n] for n in things] for keyword, things in speaker.synonyms.items()}
     return {
         "objects": list(world.names),
         "backgrounds": {name: list(rgb) for name, rgb in BACKGROUNDS.items()},
-        "words": captions.all_words(world),
-        "wordings": [
-            *captions.SUBJECTS,
-            *(f"{captions.SUBJECTS[0]}{ground}" for ground in dict.fromkeys(captions.GROUNDS)),
-        ],
+        "words": sorted(speaker.word_counts()),
+        "synonyms": synonyms,
+        "wordings": wordings.every_wording(),
+        "held out": f"one pair in {scenes.HELD_OUT_OF}, by nbgen.training.scenes.is_held_out",
         "examples": list(EXAMPLES),
     }
 
 
-def export(out: Path, folder: Path, world: World) -> None:
+def export(out: Path, folder: Path, world: World, start_from: Path | None = None) -> None:
     """Write the model to `folder` in half precision, replacing what was there in one move.
 
     The figures that `remember` kept go into the model card, unless training has gone on since.
     """
-    pipeline = assemble(out, world)
+    pipeline = assemble(out, world, start_from)
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
+    export_clip(out, fresh / "clip", pipeline.text_encoder)
     for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         module.half()
     pipeline.save_pretrained(fresh, safe_serialization=True)
@@ -146,7 +207,7 @@ def correct(path: Path, **values: Any) -> None:
 def training_facts(out: Path) -> dict[str, dict[str, Any]]:
     """Steps and seconds that each part has been trained for."""
     parts = {}
-    for name in ("autoencoder", "denoiser"):
+    for name in ("autoencoder", "denoiser", "clip"):
         path = out / f"{name}.safetensors"
         if path.exists():
             _, facts = checkpoints.load(path)

@@ -8,6 +8,7 @@ here but by the list of caption words.
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -16,19 +17,22 @@ from itertools import pairwise
 import torch
 from transformers import CLIPTokenizer
 
-LENGTH = 20
+LENGTH = 28
 """Tokens in a prompt, start and end included; the rest is padding."""
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
-def byte_letters() -> list[str]:
-    """The 256 printable stand-ins for bytes that CLIP (and GPT-2) use, in CLIP's order.
+PRINTABLE = (*range(33, 127), *range(161, 173), *range(174, 256))
+STAND_INS = {byte: chr(byte) for byte in PRINTABLE} | {
+    byte: chr(256 + n) for n, byte in enumerate(sorted(set(range(256)) - set(PRINTABLE)))
+}
+"""What each byte is written as: itself where it prints as a letter, else the code points from 256 on."""
 
-    Bytes that print as a letter stand for themselves; the others get the code points from 256 on.
-    """
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    return [chr(byte) for byte in printable] + [chr(256 + n) for n in range(256 - len(printable))]
+
+def byte_letters() -> list[str]:
+    """The 256 printable stand-ins for bytes that CLIP (and GPT-2) use, in CLIP's order."""
+    return [STAND_INS[byte] for byte in (*PRINTABLE, *sorted(set(range(256)) - set(PRINTABLE)))]
 
 
 def train_merges(counts: dict[str, int]) -> list[tuple[str, str]]:
@@ -37,23 +41,42 @@ def train_merges(counts: dict[str, int]) -> list[tuple[str, str]]:
     >>> train_merges({"cat": 2, "bat": 1})[:2]
     [('a', 't</w>'), ('c', 'at</w>')]
     """
-    # CLIP cuts "t-shirt" into three pieces before it looks at letters, so that is how we count.
+    # CLIP cuts "t-shirt" into three pieces and "woman's" into two before it looks at letters: so do we.
     pieces: Counter[str] = Counter()
     for word, count in counts.items():
-        for piece in re.findall(r"[^\W\d_]+|[^\w\s]+", word):
+        for piece in re.findall(r"'s\b|[^\W\d_]+|\d|[^\w\s]+", word):
             pieces[piece] += count
-    spelled = {piece: (*piece[:-1], piece[-1] + "</w>") for piece in pieces}
+    letters = {piece: [STAND_INS[byte] for byte in piece.encode()] for piece in pieces}
+    spelled = {piece: (*spelling[:-1], spelling[-1] + "</w>") for piece, spelling in letters.items()}
+    pairs: Counter[tuple[str, str]] = Counter()
+    inside: dict[tuple[str, str], set[str]] = {}
+    for piece, parts in spelled.items():
+        for pair in pairwise(parts):
+            pairs[pair] += pieces[piece]
+            inside.setdefault(pair, set()).add(piece)
+    # Counts change while pairs wait in the heap: whoever comes out with an old count is put back.
+    waiting = [(-count, pair) for pair, count in pairs.items()]
+    heapq.heapify(waiting)
     merges: list[tuple[str, str]] = []
-    while True:
-        pairs: Counter[tuple[str, str]] = Counter()
-        for piece, parts in spelled.items():
-            for pair in pairwise(parts):
-                pairs[pair] += pieces[piece]
-        if not pairs:
-            return merges
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+    while waiting:
+        negative, best = heapq.heappop(waiting)
+        if pairs[best] != -negative:
+            continue
         merges.append(best)
-        spelled = {piece: join(parts, best) for piece, parts in spelled.items()}
+        changed = set()
+        for piece in inside.pop(best):
+            for pair in pairwise(spelled[piece]):
+                pairs[pair] -= pieces[piece]
+                changed.add(pair)
+            spelled[piece] = join(spelled[piece], best)
+            for pair in pairwise(spelled[piece]):
+                pairs[pair] += pieces[piece]
+                inside.setdefault(pair, set()).add(piece)
+                changed.add(pair)
+        for pair in changed:
+            if pairs[pair] > 0:
+                heapq.heappush(waiting, (-pairs[pair], pair))
+    return merges
 
 
 def join(parts: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
@@ -71,8 +94,8 @@ def join(parts: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
     return tuple(joined)
 
 
-def make_tokenizer(counts: dict[str, int]) -> CLIPTokenizer:
-    """A `CLIPTokenizer` whose merges make every counted word one token."""
+def make_tokenizer(counts: dict[str, int], length: int = LENGTH) -> CLIPTokenizer:
+    """A `CLIPTokenizer` whose merges make every counted word one token; it pads and cuts at `length`."""
     merges = train_merges(counts)
     letters = byte_letters()
     tokens = [
@@ -83,11 +106,15 @@ def make_tokenizer(counts: dict[str, int]) -> CLIPTokenizer:
         END,
     ]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=length)
 
 
 def tokenize(tokenizer: CLIPTokenizer, texts: Iterable[str]) -> torch.Tensor:
-    """Token numbers, int64 (n, 20), padded and cut as the stock pipeline does it."""
+    """Token numbers, int64 (n, length), padded and cut as the stock pipeline does it."""
     return tokenizer(
-        list(texts), padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
+        list(texts),
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
     ).input_ids

@@ -22,7 +22,7 @@ train = partial(train, sheet_every=math.inf, say=lambda line: None)
 def make_learner(name, world, autoencoder):
     if name == "autoencoder":
         return AutoencoderLearner(world, CPU, batch=2)
-    return DenoiserLearner(world, autoencoder, CPU, batch=4)
+    return DenoiserLearner(world, autoencoder, CPU, batch=4, held=12)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def trained(world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "mini"
     train(AutoencoderLearner(world, CPU, batch=2), Budget(steps=2), folder)
     autoencoder = load_autoencoder(folder / "autoencoder.safetensors")
-    train(DenoiserLearner(world, autoencoder, CPU, batch=4), Budget(steps=2), folder)
+    train(make_learner("denoiser", world, autoencoder), Budget(steps=2), folder)
     return folder
 
 
@@ -109,6 +109,7 @@ def test_the_stock_pipeline_loads_an_export_without_a_warning(world, trained, tm
     tensors, facts = checkpoints.load(trained / "denoiser.safetensors")
     assert pipeline.vae.config.scaling_factor == facts["scaling_factor"]
     assert pipeline.unet.dtype == pipeline.text_encoder.dtype == torch.float32
+    assert pipeline.tokenizer.model_max_length == pipeline.text_encoder.config.max_position_embeddings
     ours = checkpoints.under("average.unet", tensors)
     for name, weight in pipeline.unet.state_dict().items():
         torch.testing.assert_close(weight, ours[name].half().float())

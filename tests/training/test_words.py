@@ -3,49 +3,111 @@ import pytest
 from transformers import CLIPTokenizer
 
 from nbgen.training import captions
-from nbgen.training.pictures import BACKGROUNDS
+from nbgen.training.scenes import KINDS, Scene, draw_scene
+from nbgen.training.synonyms import plural, plural_words, read_synonyms
 from nbgen.training.tokenizer import LENGTH, make_tokenizer, tokenize
+from nbgen.training.wordings import Speaker, every_wording
 
 
 @pytest.fixture(scope="module")
-def tokenizer(whole_world):
-    return make_tokenizer(captions.word_counts(whole_world))
+def speaker(whole_world):
+    return Speaker(whole_world.names, read_synonyms(whole_world.names))
 
 
-def test_the_quickstarts_first_prompt_is_a_caption():
+@pytest.fixture(scope="module")
+def tokenizer(speaker):
+    return make_tokenizer(speaker.word_counts(), LENGTH)
+
+
+def test_the_quickstarts_first_prompt_is_a_caption(speaker):
     assert captions.write_caption("red apple", "blue") == "a red apple on a blue background"
+    apple = speaker.names.index("red apple")
+    assert speaker.plainly(Scene((apple,), "blue")) == "a red apple on a blue background"
 
 
-def test_captions_say_the_object_the_background_and_only_known_words(whole_world):
+@pytest.mark.parametrize("kind", KINDS)
+def test_captions_say_the_scene_in_known_words(kind, speaker):
     draw = np.random.default_rng(0)
-    known = set(captions.all_words(whole_world))
-    for name in whole_world.names:
-        background = str(draw.choice(list(BACKGROUNDS)[1:]))
-        caption = captions.any_caption(name, background, draw)
-        assert name in caption and background in caption
-        assert set(captions.split_words(caption)) <= known
+    known, names = set(speaker.word_counts()), speaker.names
+    by_name = Speaker(names)
+    for _ in range(200):
+        scene = draw_scene(kind, names, draw, speaker.countable())
+        assert set(captions.split_words(speaker.say(scene, draw))) <= known
+        caption = by_name.say(scene, draw)
+        called = (
+            [names[thing] for thing in scene.things] if scene.count == 1 else [plural(names[scene.things[0]])]
+        )
+        assert all(name in caption for name in called)
+        if scene.background != "white" and not scene.style:
+            assert scene.background in caption
 
 
-def test_white_may_go_unsaid_and_no_other_colour(world):
+def test_every_scene_can_be_told_from_every_other_by_its_words(speaker):
+    thing, other = speaker.names.index("cat"), speaker.names.index("dog")
+    scenes = [
+        Scene((thing,)), Scene((thing,), "blue"), Scene((thing,), size="small"), Scene((thing,), size="large"),
+        Scene((thing,), mirrored=True), Scene((thing,), count=2), Scene((thing,), count=3),
+        *(Scene((thing,), place=place) for place in ("left", "right", "top", "bottom")),
+        *(Scene((thing, other), relation=r) for r in ("next to", "left of", "right of", "above", "below")),
+        *(Scene((thing,), style=s) for s in ("pixel art", "pencil sketch", "watercolour", "silhouette", "neon")),
+    ]  # fmt: skip
+    said = [speaker.plainly(scene) for scene in scenes]
+    assert len(set(said)) == len(said)
+    assert "a cat next to a dog" in said and "two cats" in said and "a small cat" in said
+
+
+def test_white_may_go_unsaid_and_no_other_colour(speaker):
     draw = np.random.default_rng(0)
-    assert {"white" in captions.any_caption("rocket", "white", draw) for _ in range(50)} == {True, False}
-    assert all("blue" in captions.any_caption("rocket", "blue", draw) for _ in range(50))
+    rocket = speaker.names.index("rocket")
+    assert {"white" in speaker.say(Scene((rocket,)), draw) for _ in range(50)} == {True, False}
+    assert all("blue" in speaker.say(Scene((rocket,), "blue"), draw) for _ in range(50))
 
 
-def test_every_word_is_as_few_tokens_as_clip_allows(whole_world, tokenizer):
-    for word in captions.all_words(whole_world):
-        pieces = 2 * word.count("-") + 1  # CLIP cuts at a hyphen whatever was learned
+def test_synonyms_are_words_for_few_things_and_no_names(speaker):
+    names = speaker.names
+    assert names.index("bicycle") in speaker.synonyms["bike"]
+    assert len(speaker.synonyms) > 500
+    assert not set(speaker.synonyms) & set(names)
+    assert max(map(len, speaker.synonyms.values())) <= 2
+    assert "animal" not in speaker.synonyms and "face" not in speaker.synonyms
+    draw = np.random.default_rng(0)
+    said = {speaker.say(Scene((names.index("bicycle"),)), draw) for _ in range(200)}
+    assert any("bike" in words for words in said) and any("bicycle" in words for words in said)
+
+
+def test_plurals(whole_world):
+    known = {
+        "red apple": "red apples", "woman astronaut": "woman astronauts", "person running": "people running",
+        "face with tongue": "faces with tongue", "fallen leaf": "fallen leaves", "church": "churches",
+        "strawberry": "strawberries", "monkey": "monkeys", "octopus": "octopuses", "snowman": "snowmen",
+        "grapes": None, "thumbs up": None,
+    }  # fmt: skip
+    assert {name: plural(name) for name in known} == known
+    words = plural_words(whole_world.names)
+    assert words["cats"] == "cat" and words["people"] == "person" and len(words) > 500
+
+
+def test_every_word_is_as_few_tokens_as_clip_allows(speaker, tokenizer):
+    for word in speaker.word_counts():
+        # CLIP cuts at a hyphen, before 's and around a digit, whatever was learned
+        pieces = 1 + 2 * word.count("-") + word.count("'") + (word == "2nd")
         assert len(tokenizer(word).input_ids) == pieces + 2, word
 
 
-def test_the_longest_wording_of_every_object_fits(whole_world, tokenizer):
-    ground = max(captions.GROUNDS, key=len)
-    subject = max(captions.SUBJECTS, key=len)
-    texts = [captions.write_caption(name, "orange", subject, ground) for name in whole_world.names]
-    assert max(len(tokenizer(text).input_ids) for text in texts) <= LENGTH
+def test_the_longest_captions_fit(speaker, tokenizer):
+    draw = np.random.default_rng(0)
+    texts = [
+        speaker.say(draw_scene(kind, speaker.names, draw, speaker.countable()), draw)
+        for kind in KINDS
+        for _ in range(300)
+    ]
+    assert max(map(len, tokenizer(texts).input_ids)) <= LENGTH
+    assert len(every_wording()) > 60
 
 
-@pytest.mark.parametrize("text", ["a red apple on a blue background", "an unheard-of zyzzyva", "café ☕ 7"])
+@pytest.mark.parametrize(
+    "text", ["a red apple on a blue background", "an unheard-of zyzzyva", "café ☕ 7", "a piñata"]
+)
 def test_text_comes_back_known_or_not(tokenizer, text):
     back = tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True)
     assert back.replace(" ", "") == text.replace(" ", "")

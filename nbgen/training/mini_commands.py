@@ -1,0 +1,99 @@
+"""What do `python -m nbgen.training autoencoder`, `denoiser`, … `all` do?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+
+import torch
+
+from nbgen.training import loop
+from nbgen.training.autoencoder import AutoencoderLearner
+from nbgen.training.clip import ClipLearner
+from nbgen.training.composition import Composer
+from nbgen.training.denoiser import DenoiserLearner, encoder
+from nbgen.training.evaluate import evaluate
+from nbgen.training.export import export, load_words, remember, size_of, speaker_of, trained_autoencoder
+from nbgen.training.objects import load_named, load_objects
+from nbgen.training.painting import load_pipeline
+from nbgen.training.shards import Shards
+from nbgen.training.supply import Supply
+
+BUDGETS = {"autoencoder": "30m", "denoiser": "8h", "clip": "20m", "student": "40m", "sketch": "60m"}
+"""What a training takes where no budget is given."""
+VARIANTS = ("student", "sketch")
+"""Trained on the exported model; not part of `all`."""
+SHARES = {"autoencoder": 0.2, "denoiser": 0.75, "clip": 0.05}
+"""How `all` divides its budget."""
+EVERY = 150.0
+"""Seconds between checkpoints: what a crash costs at most."""
+
+Say = Callable[[str], None]
+
+
+def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> None:
+    """One part, or all of them one after the other."""
+    # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
+    everything = ["autoencoder", "denoiser", "clip", "export", "evaluate", "export"]
+    whole = loop.Budget.parse(options.budget) if options.budget and options.part == "all" else None
+    for part in everything if options.part == "all" else [options.part]:
+        if part in BUDGETS:
+            budget = whole.part(SHARES[part]) if whole else loop.Budget.parse(options.budget or BUDGETS[part])
+            learn(part, budget, options, device, say)
+        elif part == "export":
+            export(options.out, options.to, load_objects(), options.start_from)
+            say(f"exported to {options.to}, {size_of(options.to) / 2**20:.1f} MiB")
+        else:
+            sheets = options.out / "sheets"
+            figures = evaluate(options.to, share=options.share, device=device, say=say, sheets=sheets)
+            remember(options.out, figures)
+
+
+def learn(
+    part: str, budget: loop.Budget, options: argparse.Namespace, device: torch.device, say: Say
+) -> None:
+    """Train one part until its budget is spent, going on from its checkpoint where there is one."""
+    learner = make_learner(part, options, device)
+    if device.type == "cpu":
+        # The learner's own threads compute, one a core. A team of helpers beside them would take their cores.
+        torch.set_num_threads(1)
+    loop.train(learner, budget, options.out, resume=not options.fresh, every=EVERY, say=say)
+    if part in VARIANTS:
+        learner.export(options.out / part)  # type: ignore[attr-defined]
+
+
+def make_learner(part: str, options: argparse.Namespace, device: torch.device) -> loop.Learner:
+    """The learner of a part; without a checkpoint it begins with `--start-from`, where that is given."""
+    world = load_objects()
+    if part == "autoencoder":
+        learner = AutoencoderLearner(world, device, seed=options.seed)
+        if options.start_from:
+            learner.start_from(options.start_from)
+        return learner
+    if part in VARIANTS:
+        return make_variant(part, options, device)
+    if part == "clip":
+        text_encoder, tokenizer = load_words(options.out, world)
+        synonyms = speaker_of(world).synonyms
+        return ClipLearner(world, text_encoder, tokenizer, device, seed=options.seed, synonyms=synonyms)
+    autoencoder = trained_autoencoder(options.out, options.start_from).to(device)
+    denoiser = DenoiserLearner(world, autoencoder, device, seed=options.seed)
+    if options.start_from:
+        denoiser.start_from(options.start_from)
+    return denoiser
+
+
+def make_variant(part: str, options: argparse.Namespace, device: torch.device) -> loop.Learner:
+    """The learner of a variant of the model exported to `--to`."""
+    # Here, since only these need peft and nbgen's verbs.
+    from nbgen.training.sketch import SketchLearner
+    from nbgen.training.student import StudentLearner
+
+    pipeline = load_pipeline(options.to, device)
+    world = load_named(json.loads((options.to / "vocabulary.json").read_text(encoding="utf-8"))["objects"])
+    encode = encoder(pipeline.vae, Shards.on(device))
+    supply = Supply(Composer(world), speaker_of(world), encode, batch=32, seed=options.seed, capacity=4_096)
+    return (StudentLearner if part == "student" else SketchLearner)(
+        pipeline, supply, device, seed=options.seed
+    )

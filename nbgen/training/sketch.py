@@ -1,0 +1,133 @@
+"""How does a drawn outline become a picture?  A ControlNet (Zhang et al., 2302.05543) for mini, trained on edges.
+
+Edges are those of `nbgen.edges`, white on black. The UNet stays as it is; a copy of its first half learns to tell
+it where the lines are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import ControlNetModel, DDPMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from nbgen.training import checkpoints
+from nbgen.training.loop import autocast
+from nbgen.training.shards import Shards
+from nbgen.training.sheets import contact_sheet, to_tensor
+from nbgen.training.supply import EMPTY_CAPTIONS, Supply
+from nbgen.training.tokenizer import tokenize
+
+HALVINGS = (16, 32, 64)
+"""Channels while a picture of edges shrinks to the latents' size, by two from one to the next."""
+
+
+def outlines(picture: np.ndarray) -> np.ndarray:
+    """The edges of a picture, uint8 (64, 64, 3) both: white on black."""
+    from nbgen.verbs.tracing import edges
+
+    return np.asarray(edges(picture, smoothing=0.8))
+
+
+class SketchLearner:
+    """Trains the ControlNet. A `nbgen.training.loop.Learner`; pipeline: an exported mini."""
+
+    name = "sketch"
+
+    def __init__(self, pipeline: Any, supply: Supply, device: torch.device, *, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.supply, self.device, self.batch, self.seed, self.peak = supply, device, supply.batch, seed, 5e-4
+        self.vae = pipeline.vae.to(device).requires_grad_(False)
+        self.tokenizer: CLIPTokenizer = pipeline.tokenizer
+        self.text_encoder: CLIPTextModel = pipeline.text_encoder.to(device).requires_grad_(False)
+        self.unet: UNet2DConditionModel = pipeline.unet.to(device).requires_grad_(False)
+        self.controlnet = ControlNetModel.from_unet(self.unet, conditioning_embedding_out_channels=HALVINGS)
+        self.controlnet.to(device).requires_grad_(True)
+        if device.type == "cpu":
+            for part in (self.unet, self.controlnet):
+                part.set_attn_processor(AttnProcessor())
+        self.parameters = list(self.controlnet.parameters())
+        self.noising = DDPMScheduler.from_config(pipeline.scheduler.config)
+        self.shards = Shards.on(device)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01
+        )
+
+    def draw(self, number: int) -> tuple[np.ndarray, list[str]]:
+        """Pictures, uint8 (batch, 64, 64, 3), and captions of a step. A third go without words: then lines decide."""
+        draw = np.random.default_rng([self.seed, 4, number])
+        made = [self.supply.scene(int(n)) for n in draw.integers(0, 2**31, size=self.batch)]
+        silent = EMPTY_CAPTIONS + 0.25
+        captions = [
+            "" if draw.random() < silent else self.supply.speaker.say(scene, draw) for scene, _ in made
+        ]
+        return np.stack([picture for _, picture in made]), captions
+
+    def step(self, number: int, rate: float) -> float:
+        """One step of AdamW on one batch."""
+        pictures, captions = self.draw(number)
+        clean = self.supply.encode(to_tensor(pictures)) * self.vae.config.scaling_factor
+        lines = (to_tensor(np.stack([outlines(picture) for picture in pictures])) + 1) / 2
+        random = torch.Generator().manual_seed(number)
+        noise = torch.randn(clean.shape, generator=random)
+        place = (torch.arange(self.batch) + torch.rand(self.batch, generator=random)) / self.batch
+        timesteps = (place.sqrt() * self.noising.config.num_train_timesteps).long()
+        batch = (clean, noise, timesteps, tokenize(self.tokenizer, captions), lines)
+        on_device = tuple(tensor.to(self.device) for tensor in batch)
+        loss = self.shards.backward(self.loss, on_device, self.parameters)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.peak * rate
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        return loss
+
+    def loss(self, clean: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor, lines: Tensor) -> Tensor:
+        """Mean squared error of v; lines (n, 3, 64, 64) from 0 to 1, the rest as the denoiser's."""
+        noisy = self.noising.add_noise(clean, noise, timesteps)
+        with autocast(self.device):
+            with torch.no_grad():
+                words = self.text_encoder(tokens).last_hidden_state
+            down, middle = self.controlnet(noisy, timesteps, words, controlnet_cond=lines, return_dict=False)
+            made = self.unet(
+                noisy, timesteps, words,
+                down_block_additional_residuals=down, mid_block_additional_residual=middle,
+            ).sample  # fmt: skip
+        return F.mse_loss(made.float(), self.noising.get_velocity(clean, noise, timesteps))
+
+    def tensors(self) -> checkpoints.Tensors:
+        """Weights and moments."""
+        moments = checkpoints.optimizer_tensors(self.optimizer)
+        return {
+            **checkpoints.prefixed("controlnet", self.controlnet.state_dict()),
+            **checkpoints.prefixed("moments", moments),
+        }
+
+    def restore(self, tensors: checkpoints.Tensors) -> None:
+        """Take up a checkpoint."""
+        self.controlnet.load_state_dict(checkpoints.under("controlnet", tensors))
+        checkpoints.restore_optimizer(self.optimizer, checkpoints.under("moments", tensors))
+
+    def facts(self) -> dict[str, Any]:
+        """What the control picture is."""
+        return {"control": "edges, white on black"}
+
+    def export(self, folder: Path) -> None:
+        """Write the ControlNet as `nbgen.load("mini", control={"sketch": folder})` reads it, half precision."""
+        copy = ControlNetModel.from_config(self.controlnet.config)
+        copy.load_state_dict(self.controlnet.state_dict())
+        copy.half().save_pretrained(folder, safe_serialization=True)
+
+    def sheet(self) -> Image.Image:
+        """Pictures of one step above their outlines: what it is asked to fill."""
+        pictures, _ = self.draw(0)
+        shown = pictures[:20]
+        return contact_sheet(
+            np.concatenate([shown, np.stack([outlines(p) for p in shown])]), columns=len(shown)
+        )

@@ -1,0 +1,104 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from nbgen.training.__main__ import ASSETS
+from nbgen.training.composition import Composer
+from nbgen.training.denoiser import UNET_CONFIG, text_config
+from nbgen.training.plurals import TiedPlurals, tie
+from nbgen.training.supply import AT_FIRST, IN_THE_END, Supply, shares_at
+from nbgen.training.tokenizer import make_tokenizer, tokenize
+from nbgen.training.warm import take_over
+from nbgen.training.wordings import Speaker
+
+
+def make_supply(world, **given):
+    def encode(pictures):  # as wide as an autoencoder's latents, and quick
+        return torch.nn.functional.avg_pool2d(pictures, 4)[:, [0, 1, 2, 0]]
+
+    settings = {"batch": 6, "seed": 5, "capacity": 40, "start": 20, "fresh": 4, **given}
+    return Supply(Composer(world), Speaker(world.names), encode, **settings)
+
+
+def test_the_same_step_sees_the_same_whenever_it_is_taken(world):
+    one, other = make_supply(world), make_supply(world)
+    for step in range(9):
+        latents, captions = one.draw(step)
+    again, words = other.draw(8)  # skipping the steps before: they are encoded when they are needed
+    assert torch.equal(latents, again) and captions == words
+    assert one.draw(9)[1] != captions
+
+
+def test_a_supply_goes_on_from_what_was_kept(world):
+    one, other = make_supply(world), make_supply(world)
+    one.draw(12)
+    other.restore(one.tensors())
+    other.encode = None  # nothing is encoded twice
+    latents, captions = one.draw(12)
+    again, words = other.draw(12)
+    assert torch.equal(latents, again) and captions == words
+    smaller = make_supply(world, capacity=30)
+    smaller.restore(one.tensors())  # held fewer: it draws its own again
+    assert smaller.end == 0
+
+
+def test_single_objects_come_first_and_shares_are_shares():
+    for shares in (AT_FIRST, IN_THE_END, shares_at(50_000)):
+        assert sum(shares.values()) == pytest.approx(1)
+    assert shares_at(0)["plain"] == AT_FIRST["plain"] > shares_at(10**9)["plain"] == IN_THE_END["plain"]
+
+
+def test_only_the_newest_scenes_are_held(world):
+    supply = make_supply(world)
+    supply.draw(30)
+    assert supply.end == 20 + 30 * 4
+    assert sorted(supply.scenes) == list(range(100, 140))
+
+
+def test_a_tied_plural_learns_with_its_singular(world):
+    tokenizer = make_tokenizer({"cat": 3, "cats": 1, "dog": 2})
+    model = CLIPTextModel(text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id))
+    tie(model, tokenizer, {"cats": "cat", "mice": "mouse"})
+    table = model.embeddings.token_embedding
+    assert isinstance(table, TiedPlurals)
+    one, many = (tokenizer.get_vocab()[word] for word in ("cat</w>", "cats</w>"))
+    with torch.no_grad():
+        table.several.fill_(0.5)
+    torch.testing.assert_close(table.table()[many], table.weight[one] + 0.5)
+    model(tokenize(tokenizer, ["cats"])).last_hidden_state.square().sum().backward()
+    assert table.weight.grad[one].abs().sum() > 0
+    ordinary = CLIPTextModel(model.config)
+    tensors = {name: tensor for name, tensor in model.state_dict().items() if "several" not in name}
+    tensors["embeddings.token_embedding.weight"] = table.table()
+    ordinary.load_state_dict(tensors)
+    tokens = tokenize(tokenizer, ["cats", "a dog and cat"])
+    torch.testing.assert_close(model(tokens).last_hidden_state, ordinary(tokens).last_hidden_state)
+
+
+def test_words_that_were_known_mean_the_same_in_the_larger_model():
+    """Oracle: the smaller model itself."""
+    from diffusers import UNet2DConditionModel
+
+    old = CLIPTextModel.from_pretrained(ASSETS / "text_encoder").eval()
+    tokenizer = make_tokenizer({"a": 9, "rocket": 2, "zebra": 1, "on": 4, "blue": 3})
+    config = text_config(
+        len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id, old.config.num_hidden_layers + 1
+    )
+    ours, unet = CLIPTextModel(config).eval(), UNet2DConditionModel(**UNET_CONFIG)
+    take_over(ASSETS, ours, unet, tokenizer)
+    told = ours(tokenize(tokenizer, ["a rocket on blue"])).last_hidden_state
+    old_tokenizer = CLIPTokenizer.from_pretrained(ASSETS / "tokenizer")
+    wanted = old(tokenize(old_tokenizer, ["a rocket on blue"])).last_hidden_state
+    torch.testing.assert_close(told[:, : wanted.shape[1]], wanted, rtol=1e-4, atol=1e-4)
+    theirs = UNet2DConditionModel.from_pretrained(ASSETS, subfolder="unet").state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in unet.state_dict().items())
+
+
+def test_latents_are_scaled_to_one(world):
+    supply = make_supply(world)
+    latents = np.stack([supply.scene(number)[1] for number in range(64)])
+    assert supply.deviation(64) == pytest.approx(float((latents / 127.5 - 1).std()), rel=0.2)
+    assert json.dumps(supply.deviation(8))

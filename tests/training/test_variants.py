@@ -1,0 +1,176 @@
+"""What is trained beside the model itself: its CLIP, the student of four steps, the ControlNet for sketches."""
+
+import json
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    ControlNetModel,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPModel, CLIPTextModel
+
+from nbgen.models.agreement import cosines
+from nbgen.training.autoencoder import CONFIG
+from nbgen.training.clip import ClipLearner, embed_pictures, embed_words
+from nbgen.training.composition import Composer
+from nbgen.training.denoiser import NOISE_SCHEDULE, UNET_CONFIG, text_config
+from nbgen.training.sketch import SketchLearner, outlines
+from nbgen.training.student import AS_TRAINED, CALLS, StudentLearner
+from nbgen.training.supply import Supply
+from nbgen.training.tokenizer import make_tokenizer, tokenize
+from nbgen.training.wordings import Speaker
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def speaker(world):
+    return Speaker(world.names)
+
+
+@pytest.fixture
+def pipeline(speaker):
+    """Mini in small: the same shapes of everything, a quarter of the channels."""
+    torch.manual_seed(3)
+    tokenizer = make_tokenizer(speaker.word_counts())
+    config = text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id, layers=1)
+    small = {**UNET_CONFIG, "block_out_channels": (32, 32, 32), "attention_head_dim": 2}
+    return StableDiffusionPipeline(
+        vae=AutoencoderKL(**{**CONFIG, "block_out_channels": (8, 8, 8)}).eval(),
+        text_encoder=CLIPTextModel(config).eval(),
+        tokenizer=tokenizer,
+        unet=UNet2DConditionModel(**small).eval(),
+        scheduler=DPMSolverMultistepScheduler(**NOISE_SCHEDULE),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+@pytest.fixture
+def supply(world, speaker):
+    def encode(pictures):
+        return torch.nn.functional.avg_pool2d(pictures, 4)[:, [0, 1, 2, 0]]
+
+    return Supply(Composer(world), speaker, encode, batch=4, seed=0, capacity=16, start=8, fresh=2)
+
+
+def test_the_text_tower_is_the_one_that_the_unet_listens_to(world, pipeline):
+    """Oracle: the text encoder itself."""
+    learner = ClipLearner(world, pipeline.text_encoder, pipeline.tokenizer, CPU, batch=6)
+    tokens = tokenize(pipeline.tokenizer, ["a skull", "two ghosts on blue"])
+    before = pipeline.text_encoder(tokens).pooler_output
+    losses = [learner.step(number, 0.3) for number in range(14)]
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+    torch.testing.assert_close(learner.model.text_model(input_ids=tokens).pooler_output, before)
+
+
+def test_clip_goes_on_from_a_checkpoint_and_is_an_ordinary_one(world, pipeline, tmp_path):
+    one, other = (
+        ClipLearner(world, pipeline.text_encoder, pipeline.tokenizer, CPU, batch=4, seed=seed)
+        for seed in (0, 1)
+    )
+    one.step(0, 0.5)
+    other.restore(one.tensors())
+    for name, tensor in one.model.state_dict().items():
+        assert torch.equal(tensor, other.model.state_dict()[name]), name
+    one.model.save_pretrained(tmp_path)
+    loaded = CLIPModel.from_pretrained(tmp_path).eval()
+    pictures, captions = one.draw(5)
+    ours = embed_pictures(loaded, pictures) @ embed_words(loaded, pipeline.tokenizer, captions).T
+    theirs = cosines(loaded, pipeline.tokenizer, list(pictures), captions)
+    assert ours.diagonal().tolist() == pytest.approx(theirs, abs=1e-4)
+
+
+def test_the_students_stations_and_steps_are_ddims(pipeline, supply):
+    """Oracle: diffusers' scheduler."""
+    learner = StudentLearner(pipeline, supply, CPU)
+    scheduler = DDIMScheduler.from_config(
+        pipeline.scheduler.config, timestep_spacing="trailing", **AS_TRAINED
+    )
+    scheduler.set_timesteps(CALLS)
+    stations = learner.stations()
+    assert stations[:-1].tolist() == scheduler.timesteps.tolist() and stations[-1] == -1
+    x, v = torch.randn(2, 2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    for here, there in pairwise(stations):
+        wanted = scheduler.step(v, here, x).prev_sample
+        reached = learner.jump(x, v, here.repeat(2), there.repeat(2))
+        torch.testing.assert_close(reached, wanted, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            learner.velocity(x, here.repeat(2), reached, there.repeat(2)), v, rtol=1e-2, atol=1e-2
+        )
+
+
+def test_a_student_that_need_not_learn_is_its_teacher(pipeline, supply):
+    """One small step without guidance is what the teacher itself does: nothing is left to learn."""
+    learner = StudentLearner(pipeline, supply, CPU, small_steps=1, guidance=1.0)
+    assert learner.step(0, 0.0) == pytest.approx(0, abs=1e-4)
+    guided = StudentLearner(pipeline, supply, CPU, small_steps=2, guidance=3.0)
+    assert guided.step(0, 0.0) > 1e-4
+
+
+def test_a_student_learns_and_loads_as_a_lora(pipeline, supply, tmp_path):
+    learner = StudentLearner(pipeline, supply, CPU, guidance=3.0, rank=4)
+    before = {name: tensor.clone() for name, tensor in pipeline.unet.state_dict().items()}
+    losses = [learner.step(number, 1.0) for number in range(10)]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert all(torch.equal(tensor, before[name]) for name, tensor in pipeline.unet.state_dict().items())
+    other = StudentLearner(pipeline, supply, CPU, guidance=3.0, rank=4, seed=1)
+    other.restore(learner.tensors())
+    learner.export(tmp_path)
+    pipeline.load_lora_weights(tmp_path, weight_name="few-step.safetensors")
+    x, words = torch.randn(1, 4, 16, 16), torch.randn(1, 5, UNET_CONFIG["cross_attention_dim"])
+    timestep = torch.tensor([499])
+    wanted = learner.student(x, timestep, words).sample
+    torch.testing.assert_close(pipeline.unet(x, timestep, words).sample, wanted, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(other.student(x, timestep, words).sample, wanted)
+
+
+def test_outlines_are_where_the_object_is(world):
+    picture = Composer(world).world.references("blue")[1]
+    lines = outlines(picture)
+    assert lines.shape == picture.shape and set(np.unique(lines)) <= {0, 255}
+    assert 0.02 < (lines > 0).mean() < 0.4
+    assert not outlines(np.full((64, 64, 3), 90, np.uint8)).any()
+
+
+def test_a_controlnet_begins_by_changing_nothing_and_learns(pipeline, supply, tmp_path):
+    learner = SketchLearner(pipeline, supply, CPU)
+    tokens = tokenize(pipeline.tokenizer, ["a skull"])
+    words = pipeline.text_encoder(tokens).last_hidden_state
+    x, timestep, lines = torch.randn(1, 4, 16, 16), torch.tensor([300]), torch.rand(1, 3, 64, 64)
+
+    def painted():
+        down, middle = learner.controlnet(x, timestep, words, controlnet_cond=lines, return_dict=False)
+        return pipeline.unet(
+            x, timestep, words, down_block_additional_residuals=down, mid_block_additional_residual=middle
+        ).sample
+
+    plain = pipeline.unet(x, timestep, words).sample
+    torch.testing.assert_close(painted(), plain)
+    for number in range(3):
+        learner.step(number, 1.0)
+    assert (painted() - plain).abs().max() > 1e-4
+    again = SketchLearner(pipeline, supply, CPU, seed=2)
+    again.restore(learner.tensors())
+    learner.export(tmp_path)
+    stock = StableDiffusionControlNetPipeline(
+        **{**pipeline.components, "image_encoder": None},
+        controlnet=ControlNetModel.from_pretrained(tmp_path).float(),
+        requires_safety_checker=False,
+    )
+    stock.set_progress_bar_config(disable=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        made = stock("a skull", lines, num_inference_steps=2, height=64, width=64).images[0]
+    assert made.size == (64, 64)
+    assert json.dumps(learner.facts())
