@@ -52,7 +52,8 @@ class Mapping(nn.Module):
         return objects, backgrounds
 
     def forward(self, z: Tensor, allowed: Tensor) -> Tensor:
-        return self.layers(torch.cat(self.choices(z, allowed), dim=1) @ self.codes)
+        code: Tensor = torch.cat(self.choices(z, allowed), dim=1) @ self.codes
+        return code + self.layers(code)
 
 
 class StyledConvolution(nn.Module):
@@ -71,7 +72,9 @@ class StyledConvolution(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         scale = self.scale(w)
-        strength = (scale.to(self.weight.dtype).square() @ self.weight.square().sum(dim=(2, 3)).T + 1e-6).rsqrt()
+        strength = (
+            scale.to(self.weight.dtype).square() @ self.weight.square().sum(dim=(2, 3)).T + 1e-6
+        ).rsqrt()
         x = F.conv2d(x * scale[:, :, None, None], self.weight, padding=1)
         x = x * strength[:, :, None, None].to(x.dtype) + self.bias[:, None, None]
         return F.leaky_relu(x, 0.2) * math.sqrt(2)
@@ -85,30 +88,38 @@ class StyleGenerator(nn.Module):
         objects: int,
         backgrounds: int,
         latent: int = 64,
-        style: int = 160,
-        widths: Sequence[int] = (192, 128, 64),
+        style: int = 320,
+        widths: Sequence[int] = (128, 128, 64),
         channels: int = 4,
+        masks: int = 8,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "objects": objects, "backgrounds": backgrounds, "latent": latent, "style": style,
-            "widths": list(widths), "channels": channels,
+            "widths": list(widths), "channels": channels, "masks": masks,
         }  # fmt: skip
         self.mapping = Mapping(objects, backgrounds, latent, style)
-        # Not a constant, as in StyleGAN2: the coarsest map is the cheapest place to keep outlines in.
-        self.start = nn.Sequential(nn.Linear(style, widths[0] * 16), nn.Unflatten(1, (widths[0], 4, 4)))
+        # A draft, linear in the coarse style: what stands in front, and masks that say where the background shows. The
+        # fine style gives the weights of the 1×1 convolution that colours them (a "to RGB" layer of 1912.04958).
+        self.draft = nn.Sequential(
+            nn.Linear(style, (channels + masks) * 256), nn.Unflatten(1, (channels + masks, 16, 16))
+        )
+        self.colour = nn.Sequential(nn.Linear(style, masks * channels), nn.Unflatten(1, (channels, masks)))
+        self.start = nn.Parameter(torch.randn(1, widths[0], 4, 4))
         pairs = [(widths[max(0, (n - 1) // 2)], widths[n // 2]) for n in range(LAYERS)]
         self.layers = nn.ModuleList(StyledConvolution(style, *pair) for pair in pairs)
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def synthesis(self, styles: Tensor) -> Tensor:
         """Styles, one a layer (n, 6, style), to latents (n, 4, 16, 16)."""
-        x = self.start(styles[:, 0])
+        x = self.start.expand(len(styles), -1, -1, -1)
         for number, layer in enumerate(self.layers):
             if number in (2, 4):
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = layer(x, styles[:, number])
-        return self.last(x)
+        front, masks = self.draft(styles[:, 0]).split([self.config["channels"], self.config["masks"]], dim=1)
+        behind = self.colour(styles[:, -1]) @ masks.flatten(2)
+        return self.last(x) + front + behind.unflatten(2, masks.shape[2:])
 
     def forward(self, z: Tensor, allowed: Tensor) -> Tensor:
         """z (n, latent) and what the words allow, bool (n, objects + backgrounds), to latents (n, 4, 16, 16)."""

@@ -2,12 +2,13 @@
 
 The adversarial loss is relativistic (R3GAN, Huang et al., 2501.05441): each made picture is judged against a real
 one for the same words. What the words and z settle between them has one right picture in this world, and that is
-said outright: a reconstruction term teaches the generator to draw, and the discriminator to draw sharply, and to
-make something drawable of every style between two objects.
+said outright: the generator begins at the best linear draft, a reconstruction term keeps it to what is right, and the
+discriminator is there for what nobody can say, what a style between two objects should look like.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
 from nbgen.training.denoiser import encode_world
 from nbgen.training.gan_sheet import curves, sheet_of
+from nbgen.training.gan_warm import warm_start
 from nbgen.training.gan_words import groups_of
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.shards import Shards
@@ -38,9 +40,10 @@ EVERY = 4
 class GanLearner:
     """Trains generator and discriminator on precomputed latents. A `nbgen.training.loop.Learner`.
 
-    warmup: steps in which there is only reconstruction; after it every other step is adversarial, too
+    warmup: steps in which there is only reconstruction; after them every other step is adversarial, too
     adversarial: weight of the adversarial loss, against 10 for the mean absolute error of the latents
     gamma: weight of the penalty on the discriminator's gradient, at real (R1) and at made latents (R2)
+    judge, sizes: widths of the discriminator; what `StyleGenerator` takes
     """
 
     name = "gan"
@@ -53,10 +56,11 @@ class GanLearner:
         *,
         batch: int = 64,
         seed: int = 0,
-        warmup: int = 2400,
+        warmup: int = 0,
         adversarial: float = 0.3,
         gamma: float = 0.5,
         latents: Tensor | None = None,
+        judge: Sequence[int] = (32, 96, 128),
         **sizes: Any,
     ) -> None:
         torch.manual_seed(seed)
@@ -75,10 +79,11 @@ class GanLearner:
 
         size = (len(world.names), len(BACKGROUNDS))
         self.generator = StyleGenerator(*size, **sizes).to(device, memory_format=torch.channels_last)
-        self.discriminator = Discriminator(*size).to(device, memory_format=torch.channels_last)
+        self.discriminator = Discriminator(*size, widths=judge).to(device, memory_format=torch.channels_last)
+        self.left = warm_start(self.generator, self.latents)
         self.average = Average({"generator": self.generator}, decay=0.998)
         self.shards = Shards.on(device)
-        self.made = torch.optim.AdamW(self.generator.parameters(), lr=2e-3, betas=(0.5, 0.99), weight_decay=0)
+        self.made = torch.optim.AdamW(self.generator.parameters(), lr=5e-4, betas=(0.5, 0.99), weight_decay=0)
         self.judged = torch.optim.AdamW(
             self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99), weight_decay=0
         )
@@ -113,7 +118,7 @@ class GanLearner:
         first, thing, ground = self.words(draw)
         second, thing_2, ground_2 = self.words(draw)
         chance = torch.from_numpy(draw.random(self.batch))
-        mode = torch.where(chance < 0.6, PLAIN, torch.where(chance < 0.85, MIXED, BETWEEN))
+        mode = torch.where(chance < 0.5, PLAIN, torch.where(chance < 0.7, MIXED, BETWEEN))
         # A style between two objects should look like one of the two; a mixed one like the first's object on the
         # second's background.
         objects = len(self.world.names)
@@ -215,7 +220,7 @@ class GanLearner:
             self.judged.step()
         self.shards.backward(self.loss_of_generator, batch, list(self.generator.parameters()))
         for group in self.made.param_groups:
-            group["lr"] = 2e-3 * rate
+            group["lr"] = 5e-4 * rate
         torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
         self.made.step()
         self.average.update(number)
