@@ -82,6 +82,9 @@ def test_a_run_is_kept_with_date_card_and_versions(
     monkeypatch.setattr(sized, "sd15_pipeline", lambda *arguments: tiny_sd_pipeline())
     monkeypatch.setattr(sized, "sdxl_pipeline", lambda *arguments: tiny_sdxl_pipeline())
     monkeypatch.setattr(UNet2DConditionModel, "compile_repeated_blocks", lambda self, **options: None)
+    for module in (gpu, gpu_works):  # that all sixteen are made is told above
+        monkeypatch.setattr(module, "SAMPLERS", {"ddim": "DDIMScheduler"})
+        monkeypatch.setattr(module, "SEEDS", (0, 1))
     measured = gpu.measure
     monkeypatch.setattr(gpu, "measure", lambda *rest, **more: measured(*rest, **{**more, "size": (32, 32)}))
     compiled = gpu.compiled

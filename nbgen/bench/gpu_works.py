@@ -47,11 +47,14 @@ class Compiled:
 def recipes(
     model: Model, steps: int, size: tuple[int, int], guidance: float = GUIDANCE, samplers: Sequence[str] = ()
 ) -> list[Any]:
-    return [
-        model.resolve(prompt=PROMPT, sampler=sampler, seed=seed, steps=steps, size=size, guidance=guidance)
-        for sampler in samplers or SAMPLERS
-        for seed in SEEDS
-    ]
+    with model.settled():  # as every verb does: the weights are looked at once, not once a cell
+        return [
+            model.resolve(
+                prompt=PROMPT, sampler=sampler, seed=seed, steps=steps, size=size, guidance=guidance
+            )
+            for sampler in samplers or SAMPLERS
+            for seed in SEEDS
+        ]
 
 
 def run(model: Model, wanted: Sequence[Any]) -> list[np.ndarray]:
