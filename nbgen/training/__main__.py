@@ -5,6 +5,8 @@
     python -m nbgen.training clip --budget 20m            which words fit a picture
     python -m nbgen.training export                       the folder that diffusers loads
     python -m nbgen.training evaluate                     does it paint what it is asked for?
+    python -m nbgen.training report                       a picture of how the training went
+    python -m nbgen.training student, … sketch            variants of what was exported: four steps, outlines
     python -m nbgen.training gan --budget 90m             mini-gan, in the latent space of the exported mini
     python -m nbgen.training export gan                   the folder that nbgen.load("mini-gan") reads
     python -m nbgen.training evaluate gan                 its diversity, its answers, its truncation and mixing
@@ -39,7 +41,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=[*BUDGETS, "export", "evaluate", "all", "gan"])
+    parser.add_argument("part", choices=[*BUDGETS, "export", "evaluate", "report", "all", "gan"])
     parser.add_argument("model", nargs="?", choices=["mini", "gan"], help="whose: mini (default) or gan")
     parser.add_argument("--budget", help="90m, 1.5h or 2000steps (30m, 8h; gan 90m)")
     parser.add_argument("--out", type=Path, help="checkpoints and sheets (runs/mini, runs/gan)")

@@ -23,6 +23,7 @@ from nbgen.training.objects import load_named
 from nbgen.training.own_eye import OwnEye
 from nbgen.training.painting import load_pipeline, paint, reconstruct, similarity
 from nbgen.training.questions import Question, draw_questions
+from nbgen.training.report import beside_nearest
 from nbgen.training.scenes import STYLES, Scene
 from nbgen.training.sheets import contact_sheet
 from nbgen.training.style_judging import Discriminant, statistics
@@ -80,6 +81,9 @@ def evaluate(
         if sheets is not None:
             sheets.mkdir(parents=True, exist_ok=True)
             side_by_side(made, asked).save(sheets / f"evaluation-{kind.replace(' ', '-')}.png")
+            if kind == "object":
+                pairs = beside_nearest(made[:100], [q.scene for q in questions[:100]], judge)
+                contact_sheet(pairs, columns=10).save(sheets / "evaluation-nearest.png")
     figures["behaviour"] = behaviour(pipeline, folder, judge, share=share, seed=seed, steps=steps, say=say)
     figures["inpainting"] = inpainted_pairs(
         pipeline, judge, count=max(1, round(50 * share)), seed=seed, steps=steps, guidance=guidance
@@ -104,7 +108,10 @@ def scene_counts(
 ) -> dict[str, float]:
     """Shares of pictures in which what the scene says is so; of single objects also how near the nearest one is."""
     told = [shows(q.scene, picture, judge) for q, picture in zip(questions, pictures, strict=True)]
-    shares = {key: float(np.mean([answer[key] for answer in told])) for key in told[0]}
+    keys = dict.fromkeys(
+        key for answer in told for key in answer
+    )  # a scene with a place may say a size as well
+    shares = {key: float(np.mean([answer[key] for answer in told if key in answer])) for key in keys}
     if all(q.scene == Scene(q.scene.things, q.scene.background) for q in questions):
         seen = [
             judge.one(picture, q.scene.background) for q, picture in zip(questions, pictures, strict=True)

@@ -101,9 +101,12 @@ def train(
         step, spent = facts["step"], facts["seconds"]
         say(f"{learner.name}: going on from step {step}, {spent / 60:.1f} min")
 
+    losses: list[tuple[int, float, float]] = []
+
     def keep() -> None:
         facts = {**learner.facts(), "step": step, "seconds": spent}
         checkpoints.save(path, learner.tensors(), facts)
+        note(path.with_suffix(".csv"), losses)
 
     kept = said = drawn = spent
     said_step, mean_loss = step, float("nan")
@@ -117,6 +120,7 @@ def train(
         mean_loss = loss if mean_loss != mean_loss else 0.98 * mean_loss + 0.02 * loss
         step += 1
         spent += time.perf_counter() - began
+        losses.append((step, spent, loss))
         if spent - said >= 10:
             speed = (step - said_step) / (spent - said)
             left = min((budget.seconds - spent) / 60, (budget.steps - step) / speed / 60)
@@ -135,6 +139,13 @@ def train(
     if sheet_every < float("inf"):
         draw_sheet(learner, folder, step)
     return path
+
+
+def note(path: Path, losses: list[tuple[int, float, float]]) -> None:
+    """Append lines of step, seconds and loss to a file, and forget them."""
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{step},{seconds:.1f},{loss:.5f}\n" for step, seconds, loss in losses)
+    losses.clear()
 
 
 def draw_sheet(learner: Learner, folder: Path, step: int) -> None:

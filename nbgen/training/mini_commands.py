@@ -17,6 +17,7 @@ from nbgen.training.evaluate import evaluate
 from nbgen.training.export import export, load_words, remember, size_of, speaker_of, trained_autoencoder
 from nbgen.training.objects import load_named, load_objects
 from nbgen.training.painting import load_pipeline
+from nbgen.training.report import report
 from nbgen.training.shards import Shards
 from nbgen.training.supply import Supply
 
@@ -35,7 +36,7 @@ Say = Callable[[str], None]
 def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> None:
     """One part, or all of them one after the other."""
     # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
-    everything = ["autoencoder", "denoiser", "clip", "export", "evaluate", "export"]
+    everything = ["autoencoder", "denoiser", "clip", "export", "evaluate", "export", "report"]
     whole = loop.Budget.parse(options.budget) if options.budget and options.part == "all" else None
     for part in everything if options.part == "all" else [options.part]:
         if part in BUDGETS:
@@ -44,6 +45,9 @@ def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> No
         elif part == "export":
             export(options.out, options.to, load_objects(), options.start_from)
             say(f"exported to {options.to}, {size_of(options.to) / 2**20:.1f} MiB")
+        elif part == "report":
+            report(options.out).savefig(options.out / "report.png", dpi=110)
+            say(f"{options.out / 'report.png'}: the loss and what was painted on the way")
         else:
             sheets = options.out / "sheets"
             figures = evaluate(options.to, share=options.share, device=device, say=say, sheets=sheets)

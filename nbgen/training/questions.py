@@ -43,9 +43,10 @@ def draw_questions(kind: str, names: Sequence[str], count: int, seed: int) -> li
 
 
 def _held_out(names: Sequence[str], draw: np.random.Generator) -> Scene:
-    """A scene of two objects that were never trained on together."""
-    while True:
+    """A scene of two objects that were never trained on together. Raises ValueError where there are none."""
+    for _ in range(100_000):
         one, other = (int(n) for n in draw.integers(len(names), size=2))
         if one != other and is_held_out(names[one], names[other]):
             pair = draw_scene("pair", names, draw)
             return Scene((one, other), pair.background, relation=pair.relation)
+    raise ValueError(f"no pair of these {len(names)} objects is held out of the training")

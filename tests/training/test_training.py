@@ -2,6 +2,7 @@ import math
 import warnings
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
@@ -11,6 +12,7 @@ from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.export import export, load_autoencoder, size_of
 from nbgen.training.loop import Budget, learning_rate, train
+from nbgen.training.report import read_losses, report, smooth
 from nbgen.training.shards import Shards
 
 CPU = torch.device("cpu")
@@ -118,3 +120,16 @@ def test_the_stock_pipeline_loads_an_export_without_a_warning(world, trained, tm
     ]
     assert picture.size == (64, 64)
     assert size_of(tmp_path / "mini") < 40e6
+
+
+def test_a_training_can_be_looked_back_at(world, trained, tmp_path):
+    losses = read_losses(trained / "denoiser.csv")
+    assert losses[:, 0].tolist() == [1, 2] and (losses[:, 2] > 0).all()
+    assert report(trained).axes[0].get_xlabel() == "step"
+    (tmp_path / "run.csv").write_text("1,0.5,0.9\n2,1.0,0.8\n3,1.5,0.7\n2,1.1,0.6\n")
+    # The training was interrupted after step 3 and went on from a checkpoint at step 1.
+    assert read_losses(tmp_path / "run.csv")[:, 2].tolist() == [0.9, 0.6]
+
+
+def test_smoothing_leaves_a_constant_alone_and_has_no_edges():
+    assert smooth(np.full(30, 2.5), 7) == pytest.approx(np.full(30, 2.5))

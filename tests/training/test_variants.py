@@ -8,52 +8,22 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
-    AutoencoderKL,
     ControlNetModel,
     DDIMScheduler,
-    DPMSolverMultistepScheduler,
     StableDiffusionControlNetPipeline,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
 )
-from transformers import CLIPModel, CLIPTextModel
+from transformers import CLIPModel
 
 from nbgen.models.agreement import cosines
-from nbgen.training.autoencoder import CONFIG
 from nbgen.training.clip import ClipLearner, embed_pictures, embed_words
 from nbgen.training.composition import Composer
-from nbgen.training.denoiser import NOISE_SCHEDULE, UNET_CONFIG, text_config
+from nbgen.training.denoiser import UNET_CONFIG
 from nbgen.training.sketch import SketchLearner, outlines
 from nbgen.training.student import AS_TRAINED, CALLS, StudentLearner
 from nbgen.training.supply import Supply
-from nbgen.training.tokenizer import make_tokenizer, tokenize
-from nbgen.training.wordings import Speaker
+from nbgen.training.tokenizer import tokenize
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def speaker(world):
-    return Speaker(world.names)
-
-
-@pytest.fixture
-def pipeline(speaker):
-    """Mini in small: the same shapes of everything, a quarter of the channels."""
-    torch.manual_seed(3)
-    tokenizer = make_tokenizer(speaker.word_counts())
-    config = text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id, layers=1)
-    small = {**UNET_CONFIG, "block_out_channels": (32, 32, 32), "attention_head_dim": 2}
-    return StableDiffusionPipeline(
-        vae=AutoencoderKL(**{**CONFIG, "block_out_channels": (8, 8, 8)}).eval(),
-        text_encoder=CLIPTextModel(config).eval(),
-        tokenizer=tokenizer,
-        unet=UNet2DConditionModel(**small).eval(),
-        scheduler=DPMSolverMultistepScheduler(**NOISE_SCHEDULE),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
 
 
 @pytest.fixture

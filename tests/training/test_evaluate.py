@@ -1,0 +1,68 @@
+"""The judge's whole round, on a model that knows nothing: every figure is there, and the card can be written."""
+
+import json
+
+import pytest
+
+from nbgen.training.behaviour import GUIDANCES
+from nbgen.training.card import model_card
+from nbgen.training.clip import make_clip
+from nbgen.training.composition import Composer
+from nbgen.training.evaluate import BARS, COUNTS, bars, evaluate, references, scene_counts, style_counts
+from nbgen.training.judging import Judge
+from nbgen.training.questions import draw_questions
+from nbgen.training.scenes import STYLES
+
+
+@pytest.fixture
+def folder(world, pipeline, tmp_path):
+    pipeline.save_pretrained(tmp_path / "model")
+    make_clip(pipeline.text_encoder).save_pretrained(tmp_path / "model" / "clip")
+    (tmp_path / "model" / "vocabulary.json").write_text(json.dumps({"objects": world.names}))
+    return tmp_path / "model"
+
+
+def test_every_figure_is_measured_and_none_flatters_a_model_that_knows_nothing(world, folder, tmp_path):
+    said = []
+    figures = evaluate(folder, share=0.01, steps=2, say=said.append, sheets=tmp_path / "sheets")
+    assert set(figures["kinds"]) == set(COUNTS)
+    assert json.loads(json.dumps(figures)) == figures
+    for name, bar in figures["bars"].items():
+        assert bar["reached"] == (bar["value"] >= bar["wanted"]), name
+    assert set(BARS) <= set(figures["bars"]) and not all(bar["reached"] for bar in figures["bars"].values())
+    assert set(figures["behaviour"]["guidance"]) == {f"{guidance:g}" for guidance in GUIDANCES}
+    assert figures["behaviour"]["cost"]["alone"] > 0
+    assert "object by own features" in figures["kinds"]["object"]
+    assert len(list((tmp_path / "sheets").glob("*.png"))) == len(COUNTS) + 1
+    assert any(line.startswith("MISSED") for line in said)
+    card = model_card(world, {"denoiser": {"steps": 3, "minutes": 1.0}}, figures)
+    assert "Bars missed" in card and "{" not in card.split("```")[0].split("---")[2]
+    assert "Noto" in card and "Open Font License" in card
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+def test_drawn_pictures_pass_every_bar(kind, world):
+    """What is measured on the references themselves must be right: else no model could be."""
+    judge = Judge(Composer(world))
+    questions = draw_questions(kind, world.names, 12, seed=0)
+    asked = references(questions, judge.composer, seed=0)
+    count = style_counts if kind in STYLES else scene_counts
+    shares = count(questions, asked, asked, judge, asked)
+    distance = shares.pop("distance to nearest", 0.0)
+    plain = shares.pop("plain taken for it", 0.0)
+    assert distance < 0.5 and plain <= 0.25  # of 255: sums of squares, rounded
+    if kind == "silhouette":  # eight round things in ink may be one
+        shares.pop("object")
+    assert min(shares.values()) >= 0.9, shares
+
+
+def test_objects_of_which_no_pair_is_held_out_are_not_asked_for_forever():
+    with pytest.raises(ValueError, match="held out"):
+        draw_questions("pair", ["cat", "cat"], 1, seed=0)
+
+
+def test_bars_are_those_of_the_kinds_that_were_asked():
+    figures = {"kinds": {"object": {"object": 0.96, "background": 0.5, "crispness": 0.9}}}
+    found = bars(figures)
+    assert found["object.object"]["reached"] and not found["object.background"]["reached"]
+    assert set(found) == {"object.object", "object.background", "object.crispness"}
