@@ -44,7 +44,7 @@ def blob_of(name: str, value: Any) -> str:
     """The content hash of a picture, PIL image, array or path, held by the store. PictureFileError, RecipeError."""
     if isinstance(value, (list, set, Mapping)) and not is_rectangle(value):
         raise RecipeError(f"{name} takes one picture here; nbgen.compare({name}=[…]) takes a list of them.")
-    if isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int, float)) or callable(value) or type(value) is object:
         raise RecipeError(f"{name} takes a picture, a PIL image, an array or a path, not {brief(value)}.")
     _check_count(name, value)
     image = as_image(value)

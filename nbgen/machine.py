@@ -55,6 +55,15 @@ def memory_available(root: Path = _ROOT) -> int:
     return max(0, min([_system_memory(root), *left]))
 
 
+def return_freed_memory() -> None:
+    """Hands what was freed back to the system: glibc keeps much of it for later, and other programs cannot have it.
+
+    Does nothing where the C library has no such call.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def usable_threads(root: Path = _ROOT) -> int:
     """Threads that can really run at once: an upper bound for `torch.set_num_threads`, at least 1.
 

@@ -32,10 +32,14 @@ def without_traceback(error: Exception) -> Exception:
 
 
 def give_back(device: torch.device) -> None:
-    """Collects what an abandoned forward left behind. Call it after the error's traceback is gone."""
+    """Collects what an abandoned forward, or weights that were let go, left behind, and hands it to the system.
+
+    Call it after an error's traceback is gone.
+    """
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    machine.return_freed_memory()
 
 
 def free_bytes(device: torch.device) -> int:

@@ -40,7 +40,7 @@ def refused(kind: type[Exception], status: int = 404) -> Exception:
         (hub_errors.LocalEntryNotFoundError("no"), errors.NetworkError, "HF_HUB_OFFLINE is set"),
         (hub_errors.OfflineModeIsEnabled("no"), errors.NetworkError, "give the folder of a copy"),
         (refused(hub_errors.HfHubHTTPError, 503), errors.NetworkError, "Try again later"),
-        (httpx.ConnectError("no route"), errors.NetworkError, "cannot be reached"),
+        (hub_errors.HfHubHTTPError.__bases__[0]("no route"), errors.NetworkError, "cannot be reached"),
         (ConnectionResetError("reset"), errors.NetworkError, "cannot be reached"),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
