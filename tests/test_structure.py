@@ -182,6 +182,7 @@ COMES_WITH = {
 }
 OPTIONAL = {
     "av": "walks as .mp4",
+    "peft": "python -m nbgen.training student",
     "playwright": "python -m nbgen.bench browser",
     "pandas": "grid.table() gives a DataFrame where there is one",
 }

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
+from ..errors import ModelError
 from .reading import utf8
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
 """Of the pictures that CLIP was trained on (arXiv 2103.00020), per channel, in units of white."""
 _AT_ONCE = 16
+CLIP = "clip"
+"""The folder beside a model's parts that holds its CLIP pair, where it has one; its tokenizer is the model's."""
+
+
+def read_clip(folder: Path, device: torch.device) -> Any:
+    """The CLIP pair in a folder as transformers writes it, float32. Raises ModelError for one that cannot be read."""
+    from transformers import CLIPModel
+
+    try:
+        found = CLIPModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as reason:
+        raise ModelError(f"the CLIP pair in {folder.name!r} cannot be read: {reason!s:.200}") from None
+    return found.float().eval().requires_grad_(False).to(device)
 
 
 def cosines(clip: Any, tokenizer: Any, pixels: Sequence[np.ndarray], prompts: Sequence[str]) -> list[float]:

@@ -16,6 +16,7 @@ from .. import machine
 from ..errors import ModelError, brief
 from ..recipe import ModelRef
 from ..saying import say
+from .agreement import CLIP, read_clip
 from .attached import Attached, Beside
 from .base import Model, alive
 from .catalogue import EMBEDDED
@@ -249,6 +250,8 @@ def _read(
         held = read_folder(index.folder, where, kind, source.names(), variant)
         if family_of(index.pipeline) is None:
             held = assemble(held, index)
+    if source.file is None and (index.folder / CLIP).is_dir():
+        vars(held)["clip_model"] = read_clip(index.folder / CLIP, where)
     vars(held).update(attached.parts(held, where, kind))
     settle(held, placing, speed, driven=family_of(index.pipeline) is not None)
     return held

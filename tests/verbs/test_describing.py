@@ -9,7 +9,7 @@ import nbgen
 from nbgen.errors import ModelError, PictureFileError, RecipeError
 from nbgen.models.agreement import cosines
 from nbgen.models.vocabulary import Vocabulary
-from nbgen.testing import tiny_gan, tiny_sd
+from nbgen.testing import tiny_gan, tiny_sd, tiny_sd_pipeline
 
 from .test_agreement import pipe  # noqa: F401  the fixture
 
@@ -71,3 +71,16 @@ def test_other_mistakes_are_told(model):
         nbgen.describe("no-such-file.png", ["a cat"], model=model)
     with pytest.raises(RecipeError, match="n must be"):
         nbgen.describe(PIXELS, ["a cat"], model=model, n=0)
+
+
+def test_a_model_whose_folder_has_a_clip_beside_its_parts_has_an_eye(pipe, tmp_path):  # noqa: F811
+    folder = tmp_path / "model"
+    clip = pipe.clip_model
+    tiny_sd_pipeline(7).save_pretrained(folder)
+    clip.save_pretrained(folder / "clip")
+    told = nbgen.describe(PIXELS, ["a cat", "a dog"], model=nbgen.load(folder))
+    alone = {words: cosines(clip, pipe.tokenizer, [PIXELS], [words])[0] for words in ("a cat", "a dog")}
+    assert {row["prompt"]: row["agreement"] for row in told} == pytest.approx(alone, abs=1e-4)
+    (folder / "clip" / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="clip"):
+        nbgen.describe(PIXELS, ["a cat"], model=nbgen.load(folder, dtype="float32"))
