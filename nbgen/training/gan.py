@@ -83,7 +83,7 @@ class GanLearner:
         self.left = warm_start(self.generator, self.latents)
         self.average = Average({"generator": self.generator}, decay=0.998)
         self.shards = Shards.on(device)
-        self.made = torch.optim.AdamW(self.generator.parameters(), lr=5e-4, betas=(0.5, 0.99), weight_decay=0)
+        self.made = torch.optim.AdamW(self.generator.parameters(), lr=2e-4, betas=(0.5, 0.99), weight_decay=0)
         self.judged = torch.optim.AdamW(
             self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99), weight_decay=0
         )
@@ -220,7 +220,7 @@ class GanLearner:
             self.judged.step()
         self.shards.backward(self.loss_of_generator, batch, list(self.generator.parameters()))
         for group in self.made.param_groups:
-            group["lr"] = 5e-4 * rate
+            group["lr"] = 2e-4 * rate
         torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
         self.made.step()
         self.average.update(number)
