@@ -60,7 +60,7 @@ def fetch(
     HF_HUB_OFFLINE keeps it off the network. Raises NetworkError, GatedModelError, MissingFileError,
     UnsafeModelError and DamagedFileError.
     """
-    given = {"revision": revision, "variant": variant, "token": token, "weights": weights}
+    given: Any = {"revision": revision, "variant": variant, "token": token, "weights": weights}
     try:
         return _fetched(name, names, **given, local=False)
     except NetworkError:

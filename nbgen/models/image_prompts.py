@@ -198,7 +198,10 @@ def looking(
     own = [layer.processor for layer in layers]
     try:
         for place, layer in enumerate(layers):
-            seen = [(prompt.keys[place], prompt.values[place], *each) for prompt, *each in read]
+            seen = [
+                (prompt.keys[place], prompt.values[place], tokens, weights)
+                for prompt, tokens, weights in read
+            ]
             layer.set_processor(_Looks(own[place], seen))
         yield
     finally:

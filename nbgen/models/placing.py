@@ -101,7 +101,9 @@ def settle(held: Any, placing: Placing, speed: str | None, *, driven: bool) -> N
 
     held: the parts as attributes, on the host where they are to take turns; driven: called part by part, by nbgen
     """
-    modules = {name: part for name, part in vars(held).items() if isinstance(part, torch.nn.Module)}
+    modules: dict[str, Any] = {
+        name: part for name, part in vars(held).items() if isinstance(part, torch.nn.Module)
+    }
     if "controls" in modules:  # what is called, and so takes its turn, are the nets
         modules |= {f"controls.{name}": net for name, net in modules.pop("controls").named_children()}
     if "image_prompts" in modules:  # they are called from inside the UNet, and so lie where it is

@@ -69,7 +69,8 @@ class PromptedModel(SteeredModel):
         if not recipe.image_prompt:
             return positive, negative
         prompts = self.prompts
-        looked, blank = {}, {}
+        looked: dict[str, Tensor] = {}
+        blank: dict[str, Tensor] = {}
         for name, (picture, weight) in recipe.image_prompt:
             for found, seen in ((looked, picture), (blank, None)):
                 found[tokens_of(name)] = self._tokens(name, prompts[name], seen)
@@ -93,9 +94,9 @@ class PromptedModel(SteeredModel):
 
         def read() -> dict[str, Tensor]:
             parts = ((1.0, picture),) if picture is None or isinstance(picture, str) else picture
-            seen = sum(weight * self._seen(digest)[prompt.sight] for weight, digest in parts)
+            seen = torch.stack([weight * self._seen(digest)[prompt.sight] for weight, digest in parts])
             total = sum(weight for weight, _ in parts)
-            return {"tokens": prompt.tokens((seen / total)[None])[0]}  # type: ignore[operator]
+            return {"tokens": prompt.tokens((seen.sum(0) / total)[None])[0]}
 
         return self._looks.get((name, picture), read)["tokens"]
 

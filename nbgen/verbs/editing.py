@@ -139,7 +139,7 @@ def upscale(
             raise RecipeError(
                 f"{chosen.ref.name} makes pictures {chosen.times} times as large, not {times:g} times: leave times out."
             )
-        words = {name: base[name] for name in ("prompt", "negative", "seed") if name in base}
+        words: dict[str, Any] = {name: base[name] for name in ("prompt", "negative", "seed") if name in base}
         return _make(chosen, {"prompt": "", **words, **fields, "image": image}, wishes)
     times = times or TIMES
     multiple, most = chosen.size_multiple(), chosen.most_side()  # type: ignore[attr-defined]
