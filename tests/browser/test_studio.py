@@ -45,7 +45,7 @@ def test_a_prompt_becomes_a_picture_and_a_locked_seed_the_same(open_notebook: Op
 
 
 def test_stop_is_heard_while_a_cell_runs(open_notebook: Open) -> None:
-    cells = [START + COUNTED, "import time\ntime.sleep(60)"]
+    cells = [COUNTED + START, "import time\ntime.sleep(60)"]
     with open_notebook("studio-stop", cells) as notebook:
         ready(notebook)
         write(notebook, "a cat face")
@@ -137,7 +137,7 @@ def test_a_grid_fills_in_its_tab_and_what_is_inserted_stays_without_a_kernel(
         page.wait_for_function("() => !window.notebook.sessionContext.session")
         page.wait_for_function(
             """() => [...document.querySelectorAll(".jp-OutputArea-output img")]
-                .filter((one) => one.complete && one.naturalWidth > 300).length === 2"""
+                .filter((one) => one.complete && one.naturalWidth > 60).length === 2"""
         )
         assert "not found" not in page.locator(".jp-Notebook").inner_text()
         assert page.locator(".nbgen-panel").count() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_two_hundred_presses_and_a_restart_leave_nothing_behind(
     two = "".join(
         f"\nfor each in (studio, other): each.set({more})" for more in ("prompt='a cat face', steps=4",)
     )
-    cells = [START + WATCHED, "other = nbgen.studio()\nother", two]
+    cells = [WATCHED + START, "other = nbgen.studio()\nother", two]
     try:
         with open_notebook(f"studio-presses-{subshells}", cells) as notebook:
             for half in (1, 2):
@@ -76,10 +77,12 @@ def test_two_hundred_presses_and_a_restart_leave_nothing_behind(
                 evaluate(notebook, "studio.set(seed=1)")
                 _press(notebook, 2, 1)
                 _rested(notebook)
-                before = evaluate(notebook, LEFT)
+                before = ast.literal_eval(evaluate(notebook, LEFT))
                 _press(notebook, 100, half)
                 _rested(notebook)
-                assert evaluate(notebook, LEFT) == before
+                threads, *counts = ast.literal_eval(evaluate(notebook, LEFT))
+                assert counts == before[1:]
+                assert Counter(threads) <= Counter(before[0])
                 assert evaluate(notebook, STORED).strip() == "True True True"
             notebook.page.click(".nbgen-primary >> nth=1")
             pictures(notebook, 1)
@@ -106,7 +109,7 @@ def _rested(notebook: Notebook) -> None:
 
 def test_at_most_four_frames_a_second_and_none_to_a_tab_that_is_hidden(open_notebook: Open) -> None:
     calls = "print(studio._follower._job.calls[0], len(sent), studio._stage.visible)"
-    with open_notebook("studio-frames", [START + WATCHED]) as notebook:
+    with open_notebook("studio-frames", [WATCHED + START]) as notebook:
         page = notebook.page
         ready(notebook)
         write(notebook, "a cat face")
@@ -114,9 +117,9 @@ def test_at_most_four_frames_a_second_and_none_to_a_tab_that_is_hidden(open_note
         page.click(".nbgen-primary")
         page.wait_for_function("() => document.querySelector('.nbgen-stage').dataset.frames >= 4")
         tab(notebook, "History")
-        page.wait_for_timeout(300)
-        done, frames, visible = evaluate(notebook, calls).split()
-        assert visible == "False"
+        visible = "True"
+        while visible == "True":  # until the page has told that nobody looks
+            done, frames, visible = evaluate(notebook, calls).split()
         later = done
         while int(later) < int(done) + 100:
             later, frames_later, _ = evaluate(notebook, calls).split()
@@ -205,12 +208,12 @@ def test_every_control_has_a_name_and_is_reached_by_keys(open_notebook: Open) ->
             assert len(controls) >= 8
             assert [match[0] for match in controls if not match[2].startswith(' "')] == []
             page.locator(".nbgen-panel .lm-TabBar-tab.lm-mod-current").focus()
-            for _ in range(60):
-                page.keyboard.press("Tab")
+            for pressed in range(60):
                 inside, ring, what = page.evaluate(WALKED)
                 if not inside:
                     break
-                assert ring, f"no ring around {what}"
+                assert ring or not pressed, f"no ring around {what}"  # the first had it from a mouse
+                page.keyboard.press("Tab")
             assert page.evaluate(FORGOTTEN) == []
         page.locator(".nbgen-panel .lm-TabBar-tab.lm-mod-current").focus()
         page.keyboard.press("ArrowLeft")
