@@ -57,7 +57,9 @@ def read_gan(folder: Path, name: str, device: torch.device, rows: int | None = N
         words = GanWords(listed["objects"], listed["groups"], listed["backgrounds"])
         scale = float(index["scaling_factor"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"the settings of the GAN {name!r} are not complete: {str(error)[:80]}.") from None
+        raise DamagedFileError(
+            f"the settings of the GAN {name!r} are not complete: {str(error)[:80]}."
+        ) from None
     for part, called in ((generator, "generator"), (discriminator, "discriminator")):
         path = folder / f"{called}.safetensors"
         if not path.is_file():
@@ -68,7 +70,8 @@ def read_gan(folder: Path, name: str, device: torch.device, rows: int | None = N
             raise DamagedFileError(
                 f"{path.name} of the GAN {name!r} does not fit its settings: {str(error)[:120]}"
             ) from None
-        part.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        part.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        part.requires_grad_(False)
     autoencoder: Any = AutoencoderKL.from_pretrained(folder / "vae", local_files_only=True)
     autoencoder = autoencoder.float().to(device).eval().requires_grad_(False)
     return StyledGenerator(

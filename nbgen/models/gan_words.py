@@ -35,7 +35,7 @@ class GanWords:
         self.groups = {name: tuple(members) for name, members in groups.items()}
         self.backgrounds = {name: tuple(rgb) for name, rgb in backgrounds.items()}
         number = {name: place for place, name in enumerate(self.objects)}
-        self._members = {name: (place,) for name, place in number.items()}
+        self._members: dict[str, tuple[int, ...]] = {name: (place,) for name, place in number.items()}
         # A group may be called what one of its objects is ("bird"): then "any bird" is the group.
         for name, members in self.groups.items():
             places = tuple(number[member] for member in members)

@@ -172,13 +172,13 @@ def _from_place(
     if (folder := gan_folder(place)) is not None:
         # Small, and float32 everywhere, like every model that ships.
         check_arguments(True, known or folder.resolve().name, dtype, {**given, "control": attached or None})
-        model = read_gan(folder, known or folder.resolve().name, choose(device, "float32").device, rows)
-        _loaded[key] = model
+        found = read_gan(folder, known or folder.resolve().name, choose(device, "float32").device, rows)
+        _loaded[key] = found
         if known:
-            _shipped[key] = model
+            _shipped[key] = found
         else:
-            _kept.append(model)
-        return model
+            _kept.append(found)
+        return found
     sought = {name: given[name] for name in ("revision", "variant", "token", "config")}
     source = find_source(place, **sought)
     # The cgroup's quota rules, not the host's cores; who asked for fewer keeps fewer.

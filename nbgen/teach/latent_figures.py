@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def curve_below(
     """A table of pictures, and below each column the curve's value there."""
     width, height = _size(pictures, rows, "", _CELL)
     figure = Figure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(height, 1.9))
+    above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(height, 1.9)))
     _table(above, pictures, rows, columns, "")
     axes = below.subplots()
     places = [float(name) for name in columns]
@@ -54,7 +55,7 @@ def way_to(
     table = np.stack([sought, *path[shown], found])[None]
     width, height = _size(table, [""], "", _CELL)
     figure = Figure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(height, 1.9))
+    above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(height, 1.9)))
     _table(above, table, [""], ["sought", *(f"step {steps[place]}" for place in shown), "best"], "")
     axes = below.subplots()
     axes.plot(steps, errors, marker="o", color=COLOURS[0])

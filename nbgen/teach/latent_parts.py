@@ -186,7 +186,7 @@ def called(term: Any) -> str:
     """A term in a word or two."""
     if isinstance(term, str):
         return term or "anything"
-    recipe = term.recipe if isinstance(term, Picture) else term
+    recipe: Any = term.recipe if isinstance(term, Picture) else term
     return f"{recipe.prompt or 'anything'}, seed {recipe.seed}"
 
 

@@ -142,9 +142,9 @@ class LatentLab(Laboratory):
 
     def arithmetic(self, start: Any, *, plus: Any = (), minus: Any = ()) -> parts.Arithmetic:
         """start + plus - minus, in styles; terms are prompts, recipes, or pictures that carry one, or lists of them."""
-        several = [list(each) if isinstance(each, (list, tuple)) else [each] for each in (plus, minus)]
+        more, less = (list(each) if isinstance(each, (list, tuple)) else [each] for each in (plus, minus))
         seed = self.recipe.seed
-        return parts.arithmetic(self.model, start, *several, seed=seed if isinstance(seed, int) else 0)
+        return parts.arithmetic(self.model, start, more, less, seed if isinstance(seed, int) else 0)
 
     def sweep(
         self,

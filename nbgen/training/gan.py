@@ -78,8 +78,10 @@ class GanLearner:
             self.members[np.ix_(places, places)] = True
 
         size = (len(world.names), len(BACKGROUNDS))
-        self.generator = StyleGenerator(*size, **sizes).to(device, memory_format=torch.channels_last)
-        self.discriminator = Discriminator(*size, widths=judge).to(device, memory_format=torch.channels_last)
+        self.generator = StyleGenerator(*size, **sizes).to(device)
+        self.discriminator = Discriminator(*size, widths=judge).to(device)
+        for network in (self.generator, self.discriminator):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.left = warm_start(self.generator, self.latents)
         self.average = Average({"generator": self.generator}, decay=0.998)
         self.shards = Shards.on(device)

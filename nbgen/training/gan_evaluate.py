@@ -137,7 +137,7 @@ def of_mixing(model: StyledGenerator, pairs: int) -> dict[str, Any]:
         mixed = draw(
             model,
             [
-                Recipe(seed=seed, prompt="", style_mix={"seed": pairs + seed, "layers": tuple(layers)})
+                Recipe(seed=seed, prompt="", style_mix=(("layers", tuple(layers)), ("seed", pairs + seed)))
                 for seed in range(pairs)
             ],
         )

@@ -53,8 +53,8 @@ def warm_start(generator: StyleGenerator, latents: Tensor) -> float:
     table[:objects, :room] = codes / scale
     table[objects:, style - backgrounds :] = torch.eye(backgrounds)
     for last in (linear(generator.mapping.layers, -1), generator.last):
-        last.weight.zero_()
-        last.bias.zero_()
+        for parameter in last.parameters():
+            parameter.zero_()
     made = generator.synthesis(
         (table[:objects, None] + table[None, objects:]).flatten(0, 1)[:, None].expand(-1, 6, -1)
     )
