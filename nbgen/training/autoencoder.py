@@ -57,7 +57,7 @@ def batch_of_pictures(composer: Composer, size: int, seed: int, step: int) -> np
             pictures.append(composer.drawn(scene, draw))
         else:
             colour = draw.integers(0, 256, size=3)
-            picture = world.compose([draw.integers(len(world.names))], colour)[0]
+            picture = world.compose([int(draw.integers(len(world.names)))], colour)[0]
             mirrored = picture[:, :: draw.choice([-1, 1])]
             pictures.append(np.roll(mirrored, draw.integers(-6, 7, size=2), axis=(0, 1)))
     return np.stack(pictures)

@@ -69,7 +69,7 @@ def evaluate(
         at_best = reconstruct(pipeline.vae, asked)
         made = paint(pipeline, [q.prompt for q in questions], guidance=guidance, steps=steps, seed=seed)
         count = style_counts if kind in STYLES else scene_counts
-        found = {"prompts": len(questions)}
+        found: dict[str, float] = {"prompts": len(questions)}
         for what, pictures in (("", made), ("references: ", asked), ("autoencoder: ", at_best)):
             found |= {
                 what + key: value for key, value in count(questions, pictures, asked, judge, at_best).items()

@@ -127,7 +127,7 @@ def plural_word(word: str) -> str | None:
 
 def plural_words(names: Iterable[str]) -> dict[str, str]:
     """Every plural word that names of several have, with its singular."""
-    pairs = {}
+    pairs: dict[str, str] = {}
     for name in names:
         several = plural(name)
         if several is not None:

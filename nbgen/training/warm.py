@@ -7,6 +7,7 @@ its vector, a position its own, and the added layer begins as one that changes n
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -48,7 +49,5 @@ def _ending(name: str, tensors: dict[str, nn.Parameter]) -> Tensor:
     return found
 
 
-def _layers(model: CLIPTextModel) -> nn.ModuleList:
-    found = getattr(model, "text_model", model).encoder.layers
-    assert isinstance(found, nn.ModuleList)
-    return found
+def _layers(model: CLIPTextModel) -> list[Any]:
+    return list(getattr(model, "text_model", model).encoder.layers)
