@@ -75,7 +75,7 @@ def test_two_hundred_presses_and_a_restart_leave_nothing_behind(
                 notebook.page.wait_for_function(f"() => document.querySelectorAll({PROMPT!r}).length === 2")
                 # The first run starts what stays: the model's own thread, and the shell that hears the page.
                 evaluate(notebook, "studio.set(seed=1)")
-                _press(notebook, 2, 1)
+                _press(notebook, 20, 7)
                 _rested(notebook)
                 before = ast.literal_eval(evaluate(notebook, LEFT))
                 _press(notebook, 100, half)
