@@ -12,8 +12,10 @@ from dataclasses import dataclass
 MOST_ROWS = 256
 GAIN = 1.02
 """A doubling that lowers the time a row by less than this factor gains nothing."""
-WORTHWHILE = 1.1
+WORTHWHILE = 1.05
 """Fewer rows are taken where they cost at most this factor more a row than the best number does."""
+QUICK_ROWS, QUICK_SECONDS = 32, 1.0
+"""So many rows are taken where they are this quick, gain or not: a mood of the machine then moves no small batch."""
 MEMORY_SHARE = 0.7
 """The part of the free memory that one tick's activations may take."""
 
@@ -57,4 +59,6 @@ def measure(seconds_for: Callable[[int], float], bytes_a_row: int = 0, most: int
         return Knee(1, 0.0, bytes_a_row)
     best = min(found.values())
     chosen = min(rows for rows, a_row in found.items() if a_row <= best * WORTHWHILE)
+    if found.get(QUICK_ROWS, QUICK_SECONDS) * QUICK_ROWS < QUICK_SECONDS:
+        chosen = max(chosen, QUICK_ROWS)
     return Knee(chosen, found[chosen], bytes_a_row)

@@ -157,6 +157,7 @@ def test_the_knee_is_where_throughput_stops_rising() -> None:
 
     assert measure(lambda rows: 1.0 + max(0, rows - 16) / 16).rows == 16
     assert measure(lambda rows: 0.1 * rows).rows == 4
+    assert measure(lambda rows: 0.01 * rows).rows == 32  # nothing gained, but nothing to wait for either
     assert measure(lambda rows: 1.0, most=64).rows == 64
     moody = iter([1.0, 4.0, 8.0, 14.0, 20.0, 40.0, 80.0])  # slow once at 8, and still not fooled
     assert measure(lambda rows: next(moody)).rows == 32
