@@ -51,6 +51,7 @@ def measure(seconds_for: Callable[[int], float], bytes_a_row: int = 0, most: int
         try:
             a_row = seconds_for(rows) / rows
         except MemoryError:
+            most = rows - 1
             break
         idle = idle + 1 if found and a_row * GAIN > min(found.values()) else 0
         found[rows] = a_row
@@ -59,6 +60,6 @@ def measure(seconds_for: Callable[[int], float], bytes_a_row: int = 0, most: int
         return Knee(1, 0.0, bytes_a_row)
     best = min(found.values())
     chosen = min(rows for rows, a_row in found.items() if a_row <= best * WORTHWHILE)
-    if found.get(QUICK_ROWS, QUICK_SECONDS) * QUICK_ROWS < QUICK_SECONDS:
+    if found[chosen] * QUICK_ROWS < QUICK_SECONDS and most >= QUICK_ROWS:
         chosen = max(chosen, QUICK_ROWS)
-    return Knee(chosen, found[chosen], bytes_a_row)
+    return Knee(chosen, found.get(chosen, best), bytes_a_row)
