@@ -227,7 +227,9 @@ def _model(
     listed = source.index.folder / "vocabulary.json"
     family = family_of(source.index.pipeline)
     if family is None:
-        model: Model = runs(source.index.pipeline)(home, ref, name=source.name, defaults=source.defaults, rows=rows)
+        model: Model = runs(source.index.pipeline)(
+            home, ref, name=source.name, defaults=source.defaults, rows=rows
+        )
     else:
         model = family.make()(
             home, ref, name=source.name, defaults=source.defaults or None, rows=rows,
