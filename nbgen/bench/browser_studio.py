@@ -75,6 +75,7 @@ def _run(notebook: Any, code: str) -> str:
 
 def _long(notebook: Any, steps: int, count: int) -> None:
     """Make runs long enough to be interrupted; each draws a seed, so that none comes from the store."""
+    notebook.page.wait_for_selector(".nbgen-stage")  # the panel comes after its cell has ended
     _run(notebook, f"studio.set(prompt='a cat face', seed=None, steps={steps}, count={count})")
 
 
