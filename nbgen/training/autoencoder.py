@@ -104,11 +104,7 @@ class AutoencoderLearner:
             (self.batch, 4, SIZE // 4, SIZE // 4), generator=torch.Generator().manual_seed(number)
         )
         batch = (wanted.to(self.device), noise.to(self.device))
-        loss = self.shards.backward(self.loss, batch, self.parameters)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.peak * rate
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
+        loss = self.shards.descend(self.optimizer, self.peak * rate, self.loss, batch, self.parameters)
         return loss
 
     def loss(self, wanted: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

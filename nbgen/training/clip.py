@@ -77,7 +77,7 @@ class ClipLearner:
         if device.type == "cpu":
             self.model.set_attn_implementation("eager")
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.shards = Shards.on(device)
+        self.shards = Shards(1)  # whole: every picture of the batch is to be told from every other
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=self.peak, betas=(0.9, 0.98), weight_decay=0.05
         )
@@ -97,11 +97,7 @@ class ClipLearner:
         """One step of AdamW on one batch."""
         pictures, captions = self.draw(number)
         batch = (as_seen(pictures).to(self.device), tokenize(self.tokenizer, captions).to(self.device))
-        loss = self.shards.backward(self.loss, batch, self.parameters)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.peak * rate
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
+        loss = self.shards.descend(self.optimizer, self.peak * rate, self.loss, batch, self.parameters)
         with torch.no_grad():
             self.model.logit_scale.clamp_(max=float(np.log(100)))
         return loss

@@ -58,3 +58,19 @@ class Shards:
         for parameter, gradient in zip(parameters, total, strict=True):
             parameter.grad = gradient
         return sum(share * loss for share, (loss, _) in zip(shares, results, strict=True))
+
+    def descend(
+        self,
+        optimizer: torch.optim.Optimizer,
+        rate: float,
+        loss_of: Callable[..., torch.Tensor],
+        batch: Batch,
+        parameters: Sequence[torch.nn.Parameter],
+    ) -> float:
+        """One step of the optimiser at this learning rate, gradients clipped at a norm of 1; the loss before it."""
+        loss = self.backward(loss_of, batch, parameters)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        return loss

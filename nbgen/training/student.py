@@ -90,11 +90,7 @@ class StudentLearner:
         which = torch.arange(self.batch) % CALLS
         batch = (clean, noise, which, tokenize(self.tokenizer, captions))
         on_device = tuple(tensor.to(self.device) for tensor in batch)
-        loss = self.shards.backward(self.loss, on_device, self.parameters)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.peak * rate
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
+        loss = self.shards.descend(self.optimizer, self.peak * rate, self.loss, on_device, self.parameters)
         return loss
 
     def loss(self, clean: Tensor, noise: Tensor, which: Tensor, tokens: Tensor) -> Tensor:
