@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable
+import importlib
+from collections import Counter
 from typing import Any
 
 import pytest
 import torch
 
+from nbgen.teach import exercises
 from nbgen.teach.exercises import ExerciseError, check
+from tests.teach.answers import MISTAKES, SOLUTIONS, principal
 
 
-def euler(step: Callable[..., Any]) -> Callable[..., Any]:
-    def walk(noise_at, x, sigmas):
-        for sigma, after in itertools.pairwise(sigmas):
-            x = x + step(sigma, after) * noise_at(x, sigma)
-        return x
-
-    return walk
-
-
-def ddim(x, noise, a, s, a2, s2):
-    return a2 * (x - s * noise) / a + s2 * noise
-
-
-SOLUTIONS: dict[str, Any] = {
-    "10.1": lambda x, a, s, mean, spread: (a * mean - x) / ((a * spread) ** 2 + s**2),
-    "10.2": ddim,
-    "10.3": lambda everything, conditional, scale: everything + scale * (conditional - everything),
-    "11.1": lambda steps: 2 * steps - 1,
-    "11.2": lambda calls, errors: -math.log(errors[-1] / errors[0]) / math.log(calls[-1] / calls[0]),
-    "11.3": euler(lambda sigma, after: after - sigma),
-}
-
-MISTAKES: list[tuple[str, Any, str]] = [
-    ("10.1", lambda x, a, s, m, w: (x - a * m) / ((a * w) ** 2 + s**2), "mind the sign"),
-    ("10.1", lambda x, a, s, m, w: (m - x) / ((a * w) ** 2 + s**2), "alpha * mean"),
-    ("10.1", lambda x, a, s, m, w: (a * m - x) / (w**2 + s**2), "shrink before noise"),
-    ("10.1", lambda x, a, s, m, w: (a * m - x) / s**2, "width of its own"),
-    ("10.1", lambda x, a, s, m, w: (a * m - x) / ((a * w) ** 2 + s**2) ** 0.5, "not by its root"),
-    ("10.1", lambda x, a, s, m, w: (a * m - x) / (a * w + s) ** 2, "standard deviations do not"),
-    ("10.1", lambda x, a, s, m, w: a * m - x, "the length is not yet"),
-    ("10.1", lambda x, a, s, m, w: x * 0 + 3, "not quite"),
-    ("10.1", lambda x, a, s, m, w: x[0], "has shape (2,)"),
-    ("10.1", lambda x: x, "stopped with TypeError"),
-    ("10.2", lambda x, n, a, s, a2, s2: (x - s * n) / a, "only in part"),
-    ("10.2", lambda x, n, a, s, a2, s2: a2 * (x - s * n) / a, "removed all the noise"),
-    ("10.2", lambda x, n, a, s, a2, s2: (x - s * n) / a + s2 * n, "shrink at the new"),
-    ("10.2", lambda x, n, a, s, a2, s2: x - s * n, "divide by alpha"),
-    ("10.2", lambda x, n, a, s, a2, s2: a2 * (x - s * n) + s2 * n, "not x0: divide"),
-    ("10.2", lambda x, n, a, s, a2, s2: x - (s - s2) * n, "does not change"),
-    ("10.3", lambda u, c, w: c + w * (c - u), "begins at 0"),
-    ("10.3", lambda u, c, w: u + w * c, "difference"),
-    ("10.3", lambda u, c, w: u + w * (u - c), "turned round"),
-    ("10.3", lambda u, c, w: w * c, "must not be lost"),
-    ("10.3", lambda u, c, w: (1 - 1 / w) * u + c / w, "farther"),
-    ("11.1", lambda n: n, "looks twice"),
-    ("11.1", lambda n: 2 * n, "not corrected"),
-    ("11.1", lambda n: 2 * n + 1, "one call less"),
-    ("11.1", lambda n: 7, "you say 7"),
-    ("11.2", lambda c, e: math.log(e[-1] / e[0]) / math.log(c[-1] / c[0]), "without the sign"),
-    ("11.2", lambda c, e: -math.log(c[-1] / c[0]) / math.log(e[-1] / e[0]), "upside down"),
-    ("11.2", lambda c, e: e[0] / e[1], "logarithm to base 2"),
-    ("11.2", lambda c, e: math.log(e[0] / e[1]), "over the same stretch"),
-    ("11.3", euler(lambda sigma, after: sigma - after), "noise grows"),
-    ("11.3", euler(lambda sigma, after: -sigma), "all the way"),
-    ("11.3", euler(lambda sigma, after: after), "change"),
-    ("11.3", lambda noise_at, x, sigmas: x, "never moved"),
-    ("11.3", lambda noise_at, x, sigmas: x + (sigmas[1] - sigmas[0]) * noise_at(x, sigmas[0]), "one step"),
-    ("11.3", lambda noise_at, x, sigmas: [noise_at(x, s) for s in sigmas][-1], "stopped with ValueError"),
-]
+def test_every_exercise_has_a_solution_here_and_mistakes() -> None:
+    for module in set(exercises.JUDGES.values()):
+        importlib.import_module(f"nbgen.teach.{module}")
+    assert set(exercises._JUDGES) == set(SOLUTIONS) == {number for number, _, _ in MISTAKES}
 
 
 @pytest.mark.parametrize("number", SOLUTIONS)
@@ -97,9 +43,13 @@ def test_a_typical_mistake_has_its_own_hint(number: str, answer: Any, said: str)
     assert said in found.said
 
 
-def test_each_hint_is_for_one_mistake_only() -> None:
-    said = [check(number, answer).said for number, answer, _ in MISTAKES]
-    assert len(set(said)) == len(said)
+def test_each_hint_of_an_exercise_is_for_one_mistake_only() -> None:
+    said = Counter((number, check(number, answer).said) for number, answer, _ in MISTAKES)
+    assert [each for each, times in said.items() if times > 1] == []
+
+
+def test_the_sign_of_a_component_is_free() -> None:
+    assert check("13.3", lambda styles: -principal(styles)).state == "right"
 
 
 @pytest.mark.parametrize("answer", [7, "text", [], object(), torch.zeros(3)])
