@@ -22,6 +22,7 @@ from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
 from nbgen.training.composition import Composer
 from nbgen.training.loop import autocast
+from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
 from nbgen.training.scenes import KINDS, draw_scene
@@ -144,12 +145,7 @@ class DenoiserLearner:
         """One step of AdamW on one batch."""
         latents, captions = self.supply.draw(number)
         clean = latents * self.scaling_factor
-        random = torch.Generator().manual_seed(number)
-        noise = torch.randn(clean.shape, generator=random)
-        # One timestep from each of `batch` equal stretches: every step sees all noise levels, and jitters less.
-        # The root makes much noise likelier than little: there words decide, and that is learned last.
-        place = (torch.arange(self.batch) + torch.rand(self.batch, generator=random)) / self.batch
-        timesteps = (place.sqrt() * self.noising.config.num_train_timesteps).long()
+        noise, timesteps = noise_and_timesteps(number, clean.shape, self.noising.config.num_train_timesteps)
         batch = (clean, noise, timesteps, tokenize(self.tokenizer, captions))
         on_device = tuple(tensor.to(self.device) for tensor in batch)
         loss = self.shards.descend(self.optimizer, self.peak * rate, self.loss, on_device, self.parameters)

@@ -20,6 +20,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import checkpoints
 from nbgen.training.loop import autocast
+from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet, to_tensor
 from nbgen.training.supply import EMPTY_CAPTIONS, Supply
@@ -75,10 +76,7 @@ class SketchLearner:
         pictures, captions = self.draw(number)
         clean = self.supply.encode(to_tensor(pictures)) * self.vae.config.scaling_factor
         lines = (to_tensor(np.stack([outlines(picture) for picture in pictures])) + 1) / 2
-        random = torch.Generator().manual_seed(number)
-        noise = torch.randn(clean.shape, generator=random)
-        place = (torch.arange(self.batch) + torch.rand(self.batch, generator=random)) / self.batch
-        timesteps = (place.sqrt() * self.noising.config.num_train_timesteps).long()
+        noise, timesteps = noise_and_timesteps(number, clean.shape, self.noising.config.num_train_timesteps)
         batch = (clean, noise, timesteps, tokenize(self.tokenizer, captions), lines)
         on_device = tuple(tensor.to(self.device) for tensor in batch)
         loss = self.shards.descend(self.optimizer, self.peak * rate, self.loss, on_device, self.parameters)

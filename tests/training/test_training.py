@@ -12,6 +12,7 @@ from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.export import export, load_autoencoder, size_of
 from nbgen.training.loop import Budget, learning_rate, train
+from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.report import read_losses, report, smooth
 from nbgen.training.shards import Shards
 
@@ -85,6 +86,16 @@ def test_shards_give_the_gradient_of_the_whole_batch():
     assert loss == pytest.approx(loss_of(*batch).item(), rel=1e-5)
     for parameter, gradient in zip(layer.parameters(), wanted, strict=True):
         torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_every_step_sees_all_noise_levels_much_noise_most():
+    noise, timesteps = noise_and_timesteps(3, torch.Size((400, 4)), 1000)
+    assert torch.equal(noise, torch.randn(400, 4, generator=torch.Generator().manual_seed(3)))
+    # The density of t is 2 t, so a share of t² lies below t; of 400, one from each stretch, to one exactly.
+    for t in (0.1, 0.5, 0.9):
+        assert abs(int((timesteps < 1000 * t).sum()) - 400 * t**2) <= 1
+    assert 0 <= timesteps.min() and timesteps.max() <= 999
+    assert torch.equal(noise_and_timesteps(3, torch.Size((400, 4)), 1000)[1], timesteps)
 
 
 def test_the_learning_rate_follows_the_budget():
