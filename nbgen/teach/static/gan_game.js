@@ -109,7 +109,6 @@ const ganLaboratory = laboratory((host, send) => {
     else if (pressed === "d" || pressed === "g") send("step", { move: pressed.toUpperCase() });
     else return;
     event.preventDefault();
-    event.stopPropagation(); // the notebook has keys of its own: D twice deletes the cell
   }
 
   const drawPlane = (state, arrays, number) => {

@@ -16,8 +16,6 @@ const latentLaboratory = laboratory((host, send) => {
     ask();
   });
   words.addEventListener("change", ask);
-  // The notebook has keys of its own, and would take them.
-  words.addEventListener("keydown", (event) => event.stopPropagation());
   button(top, "Draw", () => {}, "Draw these words").type = "submit";
 
   const body = element(host, "div", { class: "nbgen-latent-body" });
@@ -40,7 +38,6 @@ const latentLaboratory = laboratory((host, send) => {
   const below = element(right, "div", { class: "nbgen-row" });
   button(below, "Reset", () => send("reset"), "No pushes, truncation 1");
   const name = element(element(below, "label", { text: "Name " }), "input", { type: "text", size: 12 });
-  name.addEventListener("keydown", (event) => event.stopPropagation());
   button(below, "Keep", () => send("keep", { as: name.value }), "Keep these pushes under a name");
   const kept = menu(below, "Kept", [], (value) => value && send("use", { kept: value }));
   const says = element(host, "p", { role: "status", "aria-live": "polite" });

@@ -12,6 +12,13 @@ function unpacked(described, buffers) {
   }));
 }
 
+// The notebook has keys of its own: arrows walk through cells, D twice deletes one. Keys pressed in a laboratory are its
+// own, but for Escape, and those with a modifier that run or save.
+function keepKeys(event) {
+  const runs = event.key === "Enter" && event.shiftKey;
+  if (!(event.ctrlKey || event.metaKey || event.altKey || runs || event.key === "Escape")) event.stopPropagation();
+}
+
 // `build(host, send)` makes a laboratory's elements in `host` and returns { draw(state, arrays), dispose() }.
 // `send(name, fields, slot, buffers)` asks Python for something; of requests with equal slots only the latest counts.
 export function laboratory(build) {
@@ -27,6 +34,7 @@ export function laboratory(build) {
     host.classList.add("nbgen-laboratory");
     host.setAttribute("role", "group");
     host.setAttribute("aria-label", model.get("title"));
+    host.addEventListener("keydown", keepKeys);
     const send = (name, fields = {}, slot = "", buffers = []) => say({ kind: "do", name, ...fields, slot }, buffers);
     const built = build(host, send);
     const problem = host.appendChild(document.createElement("p"));
@@ -66,6 +74,7 @@ export function laboratory(build) {
       watcher.disconnect();
       stopTheme();
       model.off("msg:custom", received);
+      host.removeEventListener("keydown", keepKeys);
       say({ kind: "visible", visible: false });
       built.dispose?.();
     };
@@ -147,7 +156,6 @@ export function tabs(parent, label, options, change) {
     const here = made.findIndex(([, tab]) => tab === document.activeElement);
     const [value, tab] = made[(here + step + made.length) % made.length];
     event.preventDefault();
-    event.stopPropagation();
     tab.focus();
     change(value);
   });
