@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from ..models.base import Model
 from ..models.catalogue import EMBEDDED
 from ..picture import Picture
+from ..session import default_model_name
 from .controls import row, show
 
 _WIDTH = 100
@@ -67,10 +68,10 @@ class CodeBox:
 
 
 def _is_default(name: str, value: Any) -> bool:
-    return name == "model" and isinstance(value, Model) and value.ref.name in EMBEDDED
+    return name == "model" and isinstance(value, Model) and value.ref.name == default_model_name()
 
 
 def _written(value: Any) -> str:
     if isinstance(value, Model):
-        return "model"
+        return repr(value.ref.name) if value.ref.name in EMBEDDED else "model"
     return "picture" if isinstance(value, Picture) else repr(value)
