@@ -11,13 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..show.curves import COLOURS, MARKERS
-from .distributions import EXTENT
+from .stills import DASHES, INK, QUIET, SIZE, SQUARE, dress, named, square
 
-_SIZE = 10.5
-"""Points; at 100 dots an inch, 14.6 pixels."""
 _LEVELS = (0.02, 0.1, 0.3, 0.6, 0.9)
-_DASHES = ("-", "--", ":", "-.", (0, (5, 2)))
-_INK, _QUIET = "#1a1a1a", "#404040"
 
 
 def figure(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
@@ -26,20 +22,18 @@ def figure(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure
     left, right = made.subplots(1, 2, width_ratios=(1.12, 1))
     _plane(left, state, arrays)
     _chart(right, state["chart"], arrays)
-    made.suptitle(f"{state['distribution']}: {state['view']}", fontsize=12, x=0.01, ha="left", color=_INK)
-    made.supxlabel(state["says"], fontsize=_SIZE, x=0.01, ha="left", color=_INK, wrap=True)
+    named(made, f"{state['distribution']}: {state['view']}", state["says"])
     return made
 
 
 def _plane(axes: Axes, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    square = (-EXTENT, EXTENT, -EXTENT, EXTENT)
     density = arrays["density"]
     # Flat bands, which are a tenth of the file that a smooth shade would be.
     shades = np.linspace(0, 1, 11)
-    axes.contourf(np.sqrt(density), shades, extent=square, cmap="Blues", vmin=0, vmax=1.9)
+    axes.contourf(np.sqrt(density), shades, extent=SQUARE, cmap="Blues", vmin=0, vmax=1.9)
     view = state["view"]
     if view != "sampling":
-        axes.contour(density, _LEVELS, extent=square, colors=_QUIET, linewidths=0.6)
+        axes.contour(density, _LEVELS, extent=SQUARE, colors=QUIET, linewidths=0.6)
     for number in range(4):
         if f"path{number}" in arrays:
             colour = COLOURS[number + (view == "field")]
@@ -50,7 +44,7 @@ def _plane(axes: Axes, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         for number in range(3):
             if f"arrow{number}" in arrays:
                 u, v = arrays[f"arrow{number}"].T
-                colour = COLOURS[number - 1] if number else _QUIET
+                colour = COLOURS[number - 1] if number else QUIET
                 axes.quiver(
                     x,
                     y,
@@ -73,15 +67,14 @@ def _plane(axes: Axes, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         colour, alpha = COLOURS[entry["colour"]], 1 if big else 0.7
         x, y = arrays[f"points{number}"].T
         axes.scatter(x, y, s=36 if big else 5, alpha=alpha, color=colour, marker=marker, linewidths=0)
-    axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
-    axes.tick_params(labelsize=_SIZE)
+    square(axes)
     for entry in legend:
-        colour = _QUIET if entry["colour"] < 0 else COLOURS[entry["colour"]]
+        colour = QUIET if entry["colour"] < 0 else COLOURS[entry["colour"]]
         usual = MARKERS[legend.index(entry)] if view == "sampling" else "o"
         marker = {"arrow": r"$\rightarrow$", "square": "s"}.get(entry["mark"], usual)
         axes.plot([], [], linestyle="", marker=marker, color=colour, markersize=8, label=entry["text"])
     axes.legend(
-        fontsize=_SIZE - 0.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.07), handletextpad=0.2,
+        fontsize=SIZE - 0.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.07), handletextpad=0.2,
         labelspacing=0.25, borderpad=0.1,
     )  # fmt: skip
 
@@ -89,13 +82,13 @@ def _plane(axes: Axes, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray
 def _chart(axes: Axes, chart: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     for number, series in enumerate(chart["series"]):
         axes.plot(
-            arrays[f"x{number}"], arrays[f"y{number}"], color=COLOURS[number], linestyle=_DASHES[number % 5],
+            arrays[f"x{number}"], arrays[f"y{number}"], color=COLOURS[number], linestyle=DASHES[number % 5],
             linewidth=2.4 if series["strong"] else 1.2, label=series["label"],
         )  # fmt: skip
     if "line" in chart:
-        axes.axvline(chart["line"], color=_QUIET, linewidth=1)
+        axes.axvline(chart["line"], color=QUIET, linewidth=1)
     if "dot" in chart:
-        axes.plot(*chart["dot"], "o", color=_INK, markersize=8)
+        axes.plot(*chart["dot"], "o", color=INK, markersize=8)
     for mark in chart.get("marks", ()):
         axes.plot(mark["x"], mark["y"], MARKERS[mark["colour"]], color=COLOURS[mark["colour"]], markersize=9)
     if chart.get("log"):
@@ -109,11 +102,4 @@ def _chart(axes: Axes, chart: Mapping[str, Any], arrays: Mapping[str, np.ndarray
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(chart["xlabel"], fontsize=_SIZE)
-    axes.set_ylabel(chart["ylabel"], fontsize=_SIZE)
-    axes.set_title(chart["title"], fontsize=_SIZE + 0.5, loc="left", color=_INK)
-    axes.tick_params(labelsize=_SIZE)
-    axes.grid(color="#888888", alpha=0.2)
-    axes.spines[["top", "right"]].set_visible(False)
-    if chart["series"]:
-        axes.legend(fontsize=_SIZE - 0.5, frameon=False)
+    dress(axes, chart, legend=bool(chart["series"]))

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..show.curves import COLOURS
+from .stills import INK
 
-_INK = "#1a1a1a"
 _SIZE = 10
 _CELL = 0.92
 """Inches a picture: 92 pixels at 100 dots an inch."""
@@ -72,7 +72,7 @@ def state_figure(
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
     left.imshow(picture, interpolation="nearest")
     left.set_axis_off()
-    left.set_title("\n".join(words), fontsize=_SIZE, loc="left", color=_INK)
+    left.set_title("\n".join(words), fontsize=_SIZE, loc="left", color=INK)
     places = np.arange(len(names))
     right.barh(places, amounts, color=COLOURS[0], height=0.5)
     right.axvline(0, color="#888888", linewidth=0.8)
@@ -106,11 +106,11 @@ def _table(
             if not empty:
                 axes.imshow(picture, interpolation="nearest")
             if row == 0 and above:
-                axes.set_title(above, fontsize=_SIZE, color=_INK, wrap=True)
+                axes.set_title(above, fontsize=_SIZE, color=INK, wrap=True)
             if column == 0 and name:
-                axes.set_ylabel(name, fontsize=_SIZE, color=_INK, rotation=0, ha="right", va="center")
+                axes.set_ylabel(name, fontsize=_SIZE, color=INK, rotation=0, ha="right", va="center")
     if title:
-        figure.suptitle(title, fontsize=_SIZE + 1, x=0.01, ha="left", color=_INK)
+        figure.suptitle(title, fontsize=_SIZE + 1, x=0.01, ha="left", color=INK)
 
 
 def _plain(axes: Axes, x: str, y: str) -> None:

@@ -176,7 +176,7 @@ class FlowLab(Laboratory):
 
         with self.lock:
             self.catch_up()
-            return figure(*self.frame())
+            return figure(*flow_views.frame(self))
 
     # What the views ask for; each is made once for its settings.
 

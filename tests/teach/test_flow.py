@@ -207,6 +207,22 @@ def test_every_view_has_a_figure_that_is_small_and_the_same_twice(view: str) -> 
     assert colours is not None and len(colours) > 50
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_figure_takes_nothing_from_the_laboratory(view: str) -> None:
+    lab = small(view=view)
+    if view == "field":
+        lab.release([(1, 1)])
+    lab.step(2)
+    lab.catch_up()
+    before, drawn = lab.state, torch.get_rng_state()
+    lab.do("code", {}, ())
+    lab.figure()
+    assert lab.state == before and torch.equal(torch.get_rng_state(), drawn)
+    asked_for = lab.frame()[0]["code"]
+    assert asked_for == lab.copy_code() != ""
+    assert lab.frame()[0]["code"] == ""  # sent once: the page keeps it
+
+
 def test_showing_it_without_a_front_end_is_one_picture(capsys) -> None:
     lab = small()
     assert repr(lab) == "FlowLab('two moons', view='forward', schedule='scaled linear')"
