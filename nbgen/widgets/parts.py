@@ -9,7 +9,6 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -18,8 +17,7 @@ from PIL import Image
 
 from ..picture import Picture
 from ..pixels import png_bytes
-
-STATIC = Path(__file__).parent / "static"
+from .overlay import STATIC, script
 
 THUMB = 128
 """Pixels a side of a thumbnail at most; the page shows it at 92, sharp on fine screens."""
@@ -164,7 +162,7 @@ class Stage(Part):
 class Strip(Part):
     """Thumbnails in a row, one of them chosen, and buttons for it. Kind of message: "action"."""
 
-    _esm = STATIC / "strip.js"
+    _esm = script("elements.js", "copying.js", "strip.js")
 
     title = traitlets.Unicode("Pictures").tag(sync=True)
     empty = traitlets.Unicode().tag(sync=True)

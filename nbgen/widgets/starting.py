@@ -11,8 +11,9 @@ from PIL import Image
 from ..errors import NbgenError, RecipeError
 from ..inputs import blob_of, is_hash, is_rectangle, opened, rectangle_mask
 from ..pixels import png_bytes
+from .overlay import STATIC
 from .painting import TINT
-from .parts import STATIC, THUMB, Part
+from .parts import THUMB, Part
 
 MOST_BYTES = 8_000_000
 """Bytes of a file that the page sends; Jupyter's server takes 10 MiB in one message."""

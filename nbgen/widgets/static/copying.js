@@ -2,13 +2,13 @@
 
 import { make } from "./elements.js";
 
-/** Copy a text, and say so in `status`; without permission to, show it there, ready to be copied by hand. */
-export async function copyText(text, status) {
+/** Copy a text, and say so in `status`; without permission, or off a secure page, show it there to be copied by hand. */
+export async function copyText(text, status, what = "Code", said = "Copied: paste it into a cell.") {
   try {
     await navigator.clipboard.writeText(text);
-    status.textContent = "Copied: paste it into a cell.";
+    status.textContent = said;
   } catch {
-    const area = make("textarea", { readOnly: true, rows: 4, value: text, "aria-label": "Code" });
+    const area = make("textarea", { readOnly: true, rows: 6, value: text, "aria-label": what });
     status.replaceChildren("Copy it from here: ", area);
     area.select();
   }

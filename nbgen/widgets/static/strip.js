@@ -1,5 +1,7 @@
 // A row of pictures, and what can be done with the one that is chosen.
 
+import { copyText } from "./copying.js";
+
 function render({ model, el }) {
   el.classList.add("nbgen-studio", "nbgen-strip");
   const tools = el.appendChild(document.createElement("div"));
@@ -24,21 +26,7 @@ function render({ model, el }) {
     draw();
   };
 
-  const copy = async (text, what) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      said.textContent = `${what} copied.`;
-    } catch {
-      // Without permission, or off a secure page: shown instead, ready to be copied by hand.
-      const area = document.createElement("textarea");
-      area.readOnly = true;
-      area.rows = 6;
-      area.value = text;
-      area.setAttribute("aria-label", what);
-      said.replaceChildren("Copy it from here: ", area);
-      area.select();
-    }
-  };
+  const copy = (text, what) => copyText(text, said, what, `${what} copied.`);
 
   const press = (action) => {
     const item = chosen();
