@@ -19,7 +19,7 @@ from ..sampling import BY_NAME
 from .agreement import cosines
 from .attention_mixing import in_attention
 from .emphasis import unweighted
-from .fingerprint import of_tensors
+from .fingerprint import of_tensors, switches
 from .glimpses import TinyPreview
 from .pictured import PicturedModel
 from .reading import Reader, texts, unread
@@ -127,8 +127,7 @@ class AssembledModel(PicturedModel):
         return None if clip is None else cosines(clip, self._pipe.tokenizer, pixels, prompts)
 
     def weights(self) -> int:
-        found = (getattr(self._pipe, part, None) for part in self.weighed_parts)
-        return bytes_of(part for part in found if part is not None)
+        return bytes_of(held for _, held in self._weighed())
 
     @property
     def ref(self) -> ModelRef:
@@ -212,6 +211,8 @@ class AssembledModel(PicturedModel):
         config = self._pipe.scheduler.config
         found = {key: str(value) for key, value in config.items() if not key.startswith("_")}
         words = getattr(self._pipe, "embedded_words", ())
+        switched = {part: switches(held) for part, held in self._weighed()}
+        found |= {part: str(each) for part, each in switched.items() if each}
         return {**found, "embedded_words": str(words)} if words else found
 
     def _checksum(self) -> ModelRef:
@@ -224,10 +225,16 @@ class AssembledModel(PicturedModel):
         return dataclasses.replace(ref, family=family, beside=getattr(self._pipe, "beside", ()))
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for part, held in self._weighed():
+            for name, tensor in held.state_dict().items():
+                yield f"{part}.{name}", tensor
+
+    def _weighed(self) -> Iterator[tuple[str, Any]]:
+        """The parts that hold weights, by name."""
         for part in self.weighed_parts:
             held = getattr(self._pipe, part, None)
-            for name, tensor in held.state_dict().items() if held is not None else ():
-                yield f"{part}.{name}", tensor
+            if held is not None:
+                yield part, held
 
 
 def _with(found: Conditioning, name: Hashable, tensors: dict[str, Tensor]) -> Conditioning:

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
 _SETTINGS = (".json", ".txt", ".model")
+_FREE_U = ("s1", "s2", "b1", "b2")
 _CHUNK = 1 << 20
 _WRAP = 1 << 61
 _MOST = 1 << 22
@@ -69,6 +71,22 @@ def of_tensors(named: Iterable[tuple[str, Tensor]], settings: object = None) -> 
         for number in sums:
             total.update(number.to_bytes(16, "little", signed=True))
     return total.hexdigest()[:32]
+
+
+def switches(module: nn.Module) -> list[Any]:
+    """What a person set in a module that changes its answers and is no tensor: how strong the adapters that diffusers
+    loaded into it are, which of them are on, and FreeU. Empty where nothing of the kind was set.
+    """
+    found: list[Any] = []
+    for name, layer in module.named_modules():
+        held = vars(layer)
+        if isinstance(held.get("scaling"), dict) and hasattr(layer, "active_adapters"):  # a layer of peft's
+            on = [] if layer.disable_adapters else list(layer.active_adapters)
+            found.append((name, sorted(held["scaling"].items()), on, list(layer.merged_adapters)))
+        set_by_hand = {key: held[key] for key in _FREE_U if held.get(key) is not None}
+        if len(set_by_hand) == len(_FREE_U):
+            found.append((name, sorted(set_by_hand.items())))
+    return found
 
 
 Sums = tuple[int, int]

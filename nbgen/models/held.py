@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .calling import parts_of
-from .fingerprint import of_tensors
+from .fingerprint import of_tensors, switches
 from .signature import Signature
 
 
@@ -56,6 +56,8 @@ def checksum(pipe: Any) -> str:
         if hasattr(part, "set_timesteps"):
             kept = {key: str(value) for key, value in part.config.items() if not key.startswith("_")}
             settings[name] = str(sorted(kept.items()))
+        if isinstance(part, torch.nn.Module) and (switched := switches(part)):
+            settings[name] = str(switched)
     return of_tensors(_tensors(pipe), settings)
 
 

@@ -19,7 +19,15 @@ from nbgen.engine.batching import Engine
 from nbgen.errors import ModelError, RecipeError
 from nbgen.models.fingerprint import of_tensors
 from nbgen.models.loading import find
-from nbgen.testing import TinyGenerator, tiny_gan, tiny_sd, tiny_sd_pipeline
+from nbgen.testing import (
+    TinyGenerator,
+    tiny_flux_pipeline,
+    tiny_gan,
+    tiny_lora,
+    tiny_sd,
+    tiny_sd_pipeline,
+)
+from tests.drawn import shades_apart
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +244,35 @@ def test_a_dropped_pipeline_takes_its_model_along() -> None:
     del pipe
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("make", [tiny_sd_pipeline, tiny_flux_pipeline], ids=["sd", "flux"])
+def test_adapters_and_switches_of_the_pipelines_own_are_part_of_the_model(make: Any, tmp_path: Path) -> None:
+    """A strength is no tensor, and changes pictures all the same: each is another model, back where it was after."""
+    pipe = make()
+    model = nbgen.load(pipe)
+    plain = model.ref.fingerprint
+    tiny_lora(pipe, tmp_path / "ink.safetensors")
+    pipe.load_lora_weights(tmp_path, weight_name="ink.safetensors", adapter_name="ink")
+    stock: dict[str, Any] = (
+        {"guidance_scale": 1.0} if make is tiny_sd_pipeline else {"max_sequence_length": 24}
+    )
+    found = [plain]
+    for weight in (0.1, 2.0):
+        pipe.set_adapters(["ink"], [weight])
+        found.append(model.ref.fingerprint)
+        mine = nbgen.generate("a cat", seed=1, steps=2, guidance=1, size=(32, 32), model=model)[0]
+        assert not mine.cost.stored and mine.recipe.model.fingerprint == found[-1]
+        theirs = pipe(
+            "a cat", num_inference_steps=2, width=32, height=32, generator=torch.Generator().manual_seed(1), **stock
+        ).images[0]  # fmt: skip
+        assert shades_apart(mine, theirs) <= 1
+    pipe.disable_lora()
+    found.append(model.ref.fingerprint)
+    if hasattr(pipe, "enable_freeu"):
+        pipe.enable_freeu(s1=0.9, s2=0.2, b1=1.5, b2=1.6)
+        found.append(model.ref.fingerprint)
+        pipe.disable_freeu()
+    assert len(set(found)) == len(found)
+    pipe.unload_lora_weights()
+    assert model.ref.fingerprint == plain
