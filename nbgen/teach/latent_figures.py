@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -15,13 +16,16 @@ from .stills import INK
 _SIZE = 10
 _CELL = 0.92
 """Inches a picture: 92 pixels at 100 dots an inch."""
+_LETTERS, _LINE = 12, 0.16
+"""Letters that stand side by side above a picture, and the height of a line of them in inches."""
 
 
 def picture_table(
     pictures: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, cell: float = _CELL
 ) -> Figure:
     """uint8 pictures (rows, columns, height, width, 3) as a Figure; a white picture stands for an empty cell."""
-    figure = Figure(figsize=_size(pictures, rows, title, cell), dpi=100, layout="constrained")
+    columns = ["\n".join(textwrap.wrap(name, _LETTERS)) for name in columns]
+    figure = Figure(figsize=_size(pictures, rows, columns, title, cell), dpi=100, layout="constrained")
     _table(figure, pictures, rows, columns, title)
     return figure
 
@@ -35,7 +39,7 @@ def curve_below(
     y: str,
 ) -> Figure:
     """A table of pictures, and below each column the curve's value there."""
-    width, height = _size(pictures, rows, "", _CELL)
+    width, height = _size(pictures, rows, columns, "", _CELL)
     figure = Figure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
     above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(height, 1.9)))
     _table(above, pictures, rows, columns, "")
@@ -53,7 +57,7 @@ def way_to(
     """A picture, what an optimisation made on the way to it, and its errors."""
     shown = np.linspace(0, len(path) - 1, min(6, len(path))).round().astype(int)
     table = np.stack([sought, *path[shown], found])[None]
-    width, height = _size(table, [""], "", _CELL)
+    width, height = _size(table, [""], ["step"], "", _CELL)
     figure = Figure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
     above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(height, 1.9)))
     _table(above, table, [""], ["sought", *(f"step {steps[place]}" for place in shown), "best"], "")
@@ -85,9 +89,12 @@ def state_figure(
     return figure
 
 
-def _size(pictures: np.ndarray, rows: Sequence[str], title: str, cell: float) -> tuple[float, float]:
+def _size(
+    pictures: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, cell: float
+) -> tuple[float, float]:
     wide = 0.75 if any(rows) else 0.1
-    return wide + cell * pictures.shape[1], (0.35 if title else 0.1) + 0.28 + cell * 1.02 * pictures.shape[0]
+    words = 0.12 + _LINE * max(name.count("\n") + 1 for name in columns)
+    return wide + cell * pictures.shape[1], (0.35 if title else 0.1) + words + cell * 1.02 * pictures.shape[0]
 
 
 def _table(
@@ -106,7 +113,7 @@ def _table(
             if not empty:
                 axes.imshow(picture, interpolation="nearest")
             if row == 0 and above:
-                axes.set_title(above, fontsize=_SIZE, color=INK, wrap=True)
+                axes.set_title(above, fontsize=_SIZE, color=INK)
             if column == 0 and name:
                 axes.set_ylabel(name, fontsize=_SIZE, color=INK, rotation=0, ha="right", va="center")
     if title:

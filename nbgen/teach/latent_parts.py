@@ -54,7 +54,7 @@ class Truncation:
             columns,
             self.diversity,
             "truncation",
-            "how much pictures differ",
+            "mean difference",
         )
 
 
