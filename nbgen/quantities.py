@@ -1,12 +1,14 @@
-"""What people write for an age and for an amount of data: "90d", "2 GB", and the same in words."""
+"""What people write for an age, a stretch of time and an amount of data: "90d", "10m", "2 GB", and in words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from .errors import RecipeError, brief
+from .values import as_number
 
 _UNITS = {
     **dict.fromkeys(("min", "minute", "minutes"), timedelta(minutes=1)),
@@ -15,6 +17,12 @@ _UNITS = {
     **dict.fromkeys(("w", "week", "weeks"), timedelta(weeks=1)),
     **dict.fromkeys(("month", "months"), timedelta(days=30)),
     **dict.fromkeys(("y", "year", "years"), timedelta(days=365)),
+}
+# An age's "m" could be a month; who waits, waits for minutes.
+_STRETCHES = {
+    **_UNITS,
+    **dict.fromkeys(("", "s", "second", "seconds"), timedelta(seconds=1)),
+    "m": timedelta(minutes=1),
 }
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -28,16 +36,38 @@ def as_age(text: str) -> timedelta:
     >>> as_age("90d"), as_age("1.5 hours")
     (datetime.timedelta(days=90), datetime.timedelta(seconds=5400))
     """
-    match = _QUANTITY.fullmatch(text)
-    unit = _UNITS.get(match[2].lower()) if match else None
-    if match is None or unit is None:
+    try:
+        found = _read(text, _UNITS)
+    except OverflowError:
+        raise RecipeError(f"{brief(text)} is longer ago than a computer counts.") from None
+    if found is None:
         raise RecipeError(
             f'an age is written like "12h", "90d", "6 weeks" or "1 year", or is a timedelta, not {brief(text)}.'
         )
+    return found
+
+
+def as_seconds(value: Any) -> float | None:
+    """A stretch of time in seconds: a number of them, or text with a unit; None for what is neither.
+
+    >>> as_seconds("10m"), as_seconds("1.5 hours"), as_seconds("20"), as_seconds(0.2), as_seconds("soon")
+    (600.0, 5400.0, 20.0, 0.2, None)
+    """
     try:
-        return float(match[1]) * unit
-    except OverflowError:
-        raise RecipeError(f"{brief(text)} is longer ago than a computer counts.") from None
+        if isinstance(value, str):
+            found = _read(value, _STRETCHES)
+        else:
+            found = timedelta(seconds=as_number("a number of seconds", value))
+    except (OverflowError, RecipeError):
+        return None
+    return None if found is None or found < timedelta(0) else found.total_seconds()
+
+
+def _read(text: str, units: Mapping[str, timedelta]) -> timedelta | None:
+    """A number and one of the units; None for anything else. OverflowError for more than a computer counts."""
+    match = _QUANTITY.fullmatch(text)
+    unit = units.get(match[2].lower()) if match else None
+    return None if match is None or unit is None else float(match[1]) * unit
 
 
 def as_bytes(name: str, value: Any) -> int:

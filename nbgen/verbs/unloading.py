@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 import weakref
@@ -15,9 +14,10 @@ from ..jobs import Job, submit
 from ..models.base import Model
 from ..models.loading import forget, load, loaded
 from ..models.residence import Residence
+from ..quantities import as_seconds
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _LEAST = 0.01
+_MOST = threading.TIMEOUT_MAX
 _timers: weakref.WeakKeyDictionary[Model, threading.Timer] = weakref.WeakKeyDictionary()
 
 
@@ -62,14 +62,12 @@ def _seconds(after: str | float) -> float | None:
     """The idle time in seconds; None for never."""
     if after == "never":
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", after.strip()) if isinstance(after, str) else None
-    if match:
-        return max(_LEAST, float(match[1]) * _UNITS[match[2] or "s"])
-    if isinstance(after, (int, float)) and not isinstance(after, bool) and 0 <= after < 1e9:
-        return max(_LEAST, float(after))
-    raise ModelError(
-        f'after must be a time such as "10m", "30s" or "2h", or "never", not {brief(after, 40)}.'
-    )
+    seconds = as_seconds(after)
+    if seconds is None or seconds > _MOST:
+        raise ModelError(
+            f'after must be a time such as "10m", "30s" or "2h", or "never", not {brief(after, 40)}.'
+        )
+    return max(_LEAST, seconds)
 
 
 def _let_go(model: Model) -> int:

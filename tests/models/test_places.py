@@ -283,7 +283,7 @@ def test_unloading_after_a_while_waits_for_the_idle_time(saved: Path) -> None:
     picture(model)
     assert model.residence.here
     nbgen.unload(model, after="never")
-    for wrong in ("soon", "10 days", -1, True):
+    for wrong in ("soon", "10 parsecs", "-1s", "1000000 years", -1, True, float("nan"), [3]):
         with pytest.raises(errors.ModelError, match='"10m"'):
             nbgen.unload(model, after=wrong)
     with pytest.raises(errors.ModelError, match="is not loaded"):
