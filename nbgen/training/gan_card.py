@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbgen.training.gan_words import with_larger
+
 CARD = """\
 ---
 license: apache-2.0
@@ -69,10 +71,11 @@ def gan_card(facts: dict[str, Any], figures: dict[str, Any] | None) -> str:
     """The text of README.md, from a checkpoint's facts and what `evaluate gan` gave."""
     rows = [f"| {name} | {as_text(value)} |" for name, value in (figures or {}).items()]
     table = "`python -m nbgen.training evaluate gan`:\n\n| figure | value |\n|---|---|\n" + "\n".join(rows)
+    groups = with_larger(facts["groups"])
     return CARD.format(
         objects=len(facts["objects"]),
-        groups=len(facts["groups"]),
-        group_names=", ".join(facts["groups"]),
+        groups=len(groups),
+        group_names=", ".join(groups),
         backgrounds=facts["generator"]["backgrounds"],
         pictures=len(facts["objects"]) * facts["generator"]["backgrounds"],
         steps=facts["step"],

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from nbgen.models.gan_files import INDEX
 from nbgen.training import checkpoints
 from nbgen.training.gan_card import gan_card
+from nbgen.training.gan_words import with_larger
 from nbgen.training.pictures import BACKGROUNDS
 
 
@@ -41,7 +42,8 @@ def export_gan(out: Path, folder: Path, vae: Path) -> None:
     write_json(
         fresh / INDEX, {name: facts[name] for name in ("generator", "discriminator", "scaling_factor")}
     )
-    words = {"objects": facts["objects"], "groups": facts["groups"], "backgrounds": BACKGROUNDS}
+    groups = with_larger(facts["groups"])
+    words = {"objects": facts["objects"], "groups": groups, "backgrounds": BACKGROUNDS}
     write_json(fresh / "vocabulary.json", words)
     (fresh / "README.md").write_text(gan_card(facts, remembered_gan(out)), encoding="utf-8")
     if (out / "sheet.png").exists():

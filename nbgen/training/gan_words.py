@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nbgen.training.pictures import World, find_unicode_names
@@ -33,6 +34,11 @@ GROUPS: dict[str, str] = {
     "household thing": "household dishware",
 }
 """Groups by the word that asks for them, and the subgroups of Unicode's emoji-test.txt they are made of."""
+LARGER: dict[str, tuple[str, ...]] = {
+    "animal": ("mammal", "bird", "reptile", "sea animal", "bug"),
+    "food": ("fruit", "vegetable", "dish", "sweet"),
+}
+"""Groups of groups: words one asks with. Training need not know them, as any list of objects can be left open."""
 
 
 def read_subgroups(path: Path | None = None) -> dict[str, str]:
@@ -46,6 +52,15 @@ def read_subgroups(path: Path | None = None) -> dict[str, str]:
             name = line.split(" # ", 1)[1].strip().lower().split(" ", 2)[2]
             subgroups.setdefault(name, subgroup)
     return subgroups
+
+
+def with_larger(groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """These groups, and the larger ones that are made of them."""
+    found = {name: list(members) for name, members in groups.items()}
+    for name, parts in LARGER.items():
+        members = [member for part in parts for member in groups.get(part, ())]
+        found |= {name: members} if members else {}
+    return found
 
 
 def groups_of(world: World) -> dict[str, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from nbgen.training.gan_evaluate import draw_prompts, evaluate_gan
 from nbgen.training.gan_export import export_gan, remember_gan, remembered_gan
 from nbgen.training.gan_measures import colours, nearest_references, overlap, sharpness, silhouettes, spread
 from nbgen.training.gan_warm import warm_start
-from nbgen.training.gan_words import GROUPS, groups_of
+from nbgen.training.gan_words import GROUPS, LARGER, groups_of, with_larger
 from nbgen.training.loop import Budget, train
 from nbgen.training.pictures import BACKGROUNDS, SUBGROUPS, load_world
 
@@ -58,6 +58,13 @@ def test_every_object_is_in_one_group(world):
     assert len(named) == len(set(named))
     # Of that one no name passes the rule.
     assert SUBGROUPS - set(named) <= {"face-hat"}
+
+
+def test_larger_groups_are_made_of_groups():
+    groups = {"fruit": ["pear"], "bird": ["owl"], "bug": ["ant", "bee"]}
+    assert with_larger(groups) == groups | {"animal": ["owl", "ant", "bee"], "food": ["pear"]}
+    assert with_larger({"fruit": ["pear"]}).keys() == {"fruit", "food"}
+    assert {part for parts in LARGER.values() for part in parts} <= GROUPS.keys()
 
 
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(world, vae, tmp_path):
