@@ -41,7 +41,9 @@ class GanLearner:
     """Trains generator and discriminator on precomputed latents. A `nbgen.training.loop.Learner`.
 
     warmup: steps in which there is only reconstruction; after them every other step is adversarial, too
-    adversarial: weight of the adversarial loss, against 10 for the mean absolute error of the latents
+    peak: learning rate of the generator
+    adversarial: weight of the adversarial loss, against 10 for the mean absolute error of the latents; `halfway` times
+        as much between two styles, where nothing else says what is right
     gamma: weight of the penalty on the discriminator's gradient, at real (R1) and at made latents (R2)
     judge, sizes: widths of the discriminator; what `StyleGenerator` takes
     """
@@ -57,7 +59,9 @@ class GanLearner:
         batch: int = 64,
         seed: int = 0,
         warmup: int = 0,
+        peak: float = 4e-4,
         adversarial: float = 0.3,
+        halfway: float = 5.0,
         gamma: float = 0.5,
         latents: Tensor | None = None,
         judge: Sequence[int] = (32, 96, 128),
@@ -66,7 +70,7 @@ class GanLearner:
         torch.manual_seed(seed)
         self.world, self.autoencoder, self.device = world, autoencoder.eval(), device
         self.batch, self.seed, self.warmup = batch, seed, warmup
-        self.adversarial, self.gamma = adversarial, gamma
+        self.adversarial, self.halfway, self.gamma, self.peak = adversarial, halfway, gamma, peak
         latents = encode_world(autoencoder, world) if latents is None else latents
         self.scaling_factor = round(1 / float(latents.std()), 5)
         self.latents = (latents * self.scaling_factor).to(device)
@@ -85,7 +89,7 @@ class GanLearner:
         self.left = warm_start(self.generator, self.latents)
         self.average = Average({"generator": self.generator}, decay=0.998)
         self.shards = Shards.on(device)
-        self.made = torch.optim.AdamW(self.generator.parameters(), lr=2e-4, betas=(0.5, 0.99), weight_decay=0)
+        self.made = torch.optim.AdamW(self.generator.parameters(), lr=peak, betas=(0.5, 0.99), weight_decay=0)
         self.judged = torch.optim.AdamW(
             self.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99), weight_decay=0
         )
@@ -178,7 +182,8 @@ class GanLearner:
             judge = self.discriminator
             with self.autocast():
                 gap = judge(made, asked) - judge(real, asked).detach()
-            loss = loss + self.adversarial * F.softplus(-gap).mean()
+            weight = torch.where(mode == BETWEEN, self.halfway, 1.0)
+            loss = loss + self.adversarial * (weight * F.softplus(-gap)).mean()
         self.said.append((float((error * surely).detach().mean() / surely.mean().clamp_min(1e-6)),))
         return loss
 
@@ -215,16 +220,12 @@ class GanLearner:
         batch = tuple(tensor.to(self.device) for tensor in self.draw(number))
         self.said.clear()
         if self.fooling:
-            self.shards.backward(self.loss_of_discriminator, batch, list(self.discriminator.parameters()))
-            for group in self.judged.param_groups:
-                group["lr"] = 1e-3 * rate
-            torch.nn.utils.clip_grad_norm_(self.discriminator.parameters(), 10.0)
-            self.judged.step()
-        self.shards.backward(self.loss_of_generator, batch, list(self.generator.parameters()))
-        for group in self.made.param_groups:
-            group["lr"] = 2e-4 * rate
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
-        self.made.step()
+            judging = list(self.discriminator.parameters())
+            self.shards.descend(
+                self.judged, 1e-3 * rate, self.loss_of_discriminator, batch, judging, clip=10.0
+            )
+        making = list(self.generator.parameters())
+        self.shards.descend(self.made, self.peak * rate, self.loss_of_generator, batch, making, clip=5.0)
         self.average.update(number)
         error = float(np.mean([said[0] for said in self.said if len(said) == 1]))
         if number % (6 * EVERY) == 0:

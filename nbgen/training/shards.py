@@ -66,11 +66,12 @@ class Shards:
         loss_of: Callable[..., torch.Tensor],
         batch: Batch,
         parameters: Sequence[torch.nn.Parameter],
+        clip: float = 1.0,
     ) -> float:
-        """One step of the optimiser at this learning rate, gradients clipped at a norm of 1; the loss before it."""
+        """One step of the optimiser at this learning rate, gradients clipped at a norm; the loss before it."""
         loss = self.backward(loss_of, batch, parameters)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        torch.nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         return loss
