@@ -23,6 +23,7 @@ from .fingerprint import of_tensors, switches
 from .glimpses import TinyPreview
 from .pictured import PicturedModel
 from .reading import Reader, texts, unread
+from .safety import checker_of
 from .vocabulary import Vocabulary
 from .words import conditioning
 
@@ -213,6 +214,8 @@ class AssembledModel(PicturedModel):
         words = getattr(self._pipe, "embedded_words", ())
         switched = {part: switches(held) for part, held in self._weighed()}
         found |= {part: str(each) for part, each in switched.items() if each}
+        if checker_of(self._pipe) is not None:
+            found["safety_checker"] = "asked"  # what it would blank is not to be found in the store
         return {**found, "embedded_words": str(words)} if words else found
 
     def _checksum(self) -> ModelRef:

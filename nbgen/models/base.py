@@ -128,9 +128,13 @@ class Model:
         """What a person should know about this recipe before looking at the picture, a sentence each."""
         return ()
 
-    def remarks(self) -> tuple[str, ...]:
-        """What came up while this model made its last pictures, a sentence each."""
+    def remarks(self, recipe: Recipe) -> tuple[str, ...]:
+        """What came up while this model made the picture of this recipe just now, a sentence each."""
         return ()
+
+    def objection(self, recipe: Recipe) -> Exception | None:
+        """Why the picture of this recipe, made just now, is not given out; None where nothing speaks against it."""
+        return None
 
     def reading(self, prompt: str) -> str:
         """What the model makes of a prompt, in words for whoever is typing it; empty where there is nothing to say."""
@@ -165,11 +169,15 @@ class Model:
             if isinstance(made, Failed):
                 continue
             recipe = recipes[made.index]
+            objection = self.objection(recipe)
+            if objection is not None:
+                watcher.failed(made.index, objection)
+                continue
             cost = Cost(
                 calls=made.calls, rows=made.rows, shared_seconds=made.shared_seconds, batch=made.batch,
                 device=self.device.type, versions=versions(), exact=exact,
             )  # fmt: skip
-            picture = Picture(made.pixels, recipe, cost, notes=(*self.notes(recipe), *self.remarks()))
+            picture = Picture(made.pixels, recipe, cost, notes=(*self.notes(recipe), *self.remarks(recipe)))
             watcher.picture(made.index, picture)
             self.used = time.monotonic()
             yield made.index, picture

@@ -85,7 +85,8 @@ def load(
         when left out
     gan, latent: instead of a source, your own generator module and the length of its latent
 
-    What was chosen, and why, is said. Only safetensors are read, and no code that comes with a model is run. Raises
+    What was chosen, and why, is said. Only safetensors are read, and no code that comes with a model is run. A safety
+    checker is asked where a pipeline that you hand over has one; families that run row by row read none. Raises
     ModelError: NetworkError, GatedModelError, MissingFileError, DamagedFileError, UnsafeModelError say which.
     """
     dtype = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from ..recipe import Mix, Recipe
 from .base import check_size
 from .driven import FIELDS, DrivenModel
 from .latents import OVERFLOWED, Posterior, decode, encode, posterior
+from .safety import BLANKED, blanked
 from .seamless import Group, going_round
 from .starts import begin, pixels_of, seen
 from .words import Encodings
@@ -48,7 +50,9 @@ class PicturedModel(DrivenModel):
     _scale: int
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._overflowed = False
+        self._overflows: list[bool] = []
+        self._overflowed: set[Recipe] = set()
+        self._blanked: set[Recipe] = set()
         self._posteriors = Encodings()
         self.noises: dict[Any, Tensor] = {}
         super().__init__(*arguments, **options)
@@ -164,8 +168,11 @@ class PicturedModel(DrivenModel):
                 )
         return (*super().notes(recipe), *found)
 
-    def remarks(self) -> tuple[str, ...]:
-        return (OVERFLOWED,) if self._overflowed else ()
+    def remarks(self, recipe: Recipe) -> tuple[str, ...]:
+        return (OVERFLOWED,) if recipe in self._overflowed else ()
+
+    def objection(self, recipe: Recipe) -> Exception | None:
+        return RecipeError(BLANKED) if recipe in self._blanked else None
 
     def group(self, recipe: Recipe) -> Hashable:
         return Group(self.input_shape(recipe), recipe.tile)
@@ -204,18 +211,19 @@ class PicturedModel(DrivenModel):
         return Posterior(*(each[..., inner, inner] for each in posterior(self._pipe.vae, wide)))
 
     def decode(self, latents: Tensor) -> np.ndarray:
-        pixels, overflowed = decode(self._pipe.vae, latents)
-        self._overflowed = any(overflowed)
+        pixels, self._overflows = decode(self._pipe.vae, latents)
         return pixels
 
     def develop(self, recipes: Sequence[Recipe], latents: Tensor) -> np.ndarray:
-        """As `decode`; what a mask keeps has the very pixels of the image."""
+        """As `decode`; what a mask keeps has the very pixels of the image. A safety checker is asked about each."""
         with going_round(self._pipe.vae, on=recipes[0].tile):
             made = self.decode(latents)
+        self._overflowed = set(compress(recipes, self._overflows))
         for place, recipe in enumerate(recipes):
             if recipe.mask is not None:
                 assert isinstance(recipe.image, str) and recipe.size is not None
                 made[place] = put_back(made[place], pixels_of(recipe.image, recipe.size), seen(recipe))
+        self._blanked = set(compress(recipes, blanked(self._pipe, made)))
         return made
 
     def encode_image(self, pixels: np.ndarray) -> Tensor:

@@ -23,13 +23,9 @@ from .base import Model, versions
 from .calling import NotTogether, Stopped, Watch
 from .held import checksum, decoder_of, device_of, dtype_of, own_size
 from .residence import Residence
+from .safety import BLANKED
 from .signature import Signature
 from .swapping import Samplers
-
-BLANKED = (
-    "the pipeline's safety checker marked this picture as not safe and blanked it: another seed or other words, "
-    "or a pipeline without its safety checker, make one."
-)
 
 
 class PipelineModel(Model):

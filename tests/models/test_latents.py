@@ -9,7 +9,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from nbgen.models import latents
 from nbgen.models.latents import decode, encode
-from nbgen.testing import tiny_sd_pipeline
+from nbgen.testing import tiny_sd, tiny_sd_pipeline
 
 
 @pytest.fixture
@@ -106,3 +106,21 @@ def test_an_autoencoder_that_asks_for_float32_gets_it(vae, pixels, monkeypatch) 
     monkeypatch.setattr(type(vae), "encode", noting)
     latents.posterior(vae, pixels)
     assert seen == [torch.float32] and vae.dtype == torch.float16
+
+
+def test_the_note_is_on_the_picture_that_overflowed_and_on_no_other(monkeypatch) -> None:
+    model = tiny_sd()
+    model._pipe.vae.to(torch.float16)
+    kind = type(model._pipe.vae)
+    inner = kind.decode
+
+    def overflowing(self, values, return_dict=True):
+        made = inner(self, values, return_dict=False)[0]
+        if values.dtype == torch.float16:
+            made[1] = float("nan")
+        return (made,)
+
+    monkeypatch.setattr(kind, "decode", overflowing)
+    recipes = [model.resolve(prompt="a cat", seed=seed, steps=2, size=(32, 32)) for seed in range(3)]
+    notes = {index: picture.notes for index, picture in model.run(recipes)}
+    assert [latents.OVERFLOWED in notes[index] for index in range(3)] == [False, True, False]
