@@ -56,6 +56,7 @@ class AssembledModel(PicturedModel):
         rows: int | None = None,
     ) -> None:
         self._pipe = pipe
+        self._scale = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
         self.examine()
         self._handed_over = ref is None
         self._name = name
@@ -63,7 +64,6 @@ class AssembledModel(PicturedModel):
         self.vocabulary = vocabulary
         self._given_defaults = dict(defaults or {})
         self.trained = dict(pipe.scheduler.config)
-        self._scale = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
         super().__init__(self._named(ref) if ref else self._checksum(), self.denoiser.device, rows=rows)
 
     # What a family supplies.
@@ -86,6 +86,10 @@ class AssembledModel(PicturedModel):
     def readers(self) -> list[Reader]:
         """The text encoders, each with the number of tokens it reads."""
         raise NotImplementedError
+
+    def called(self) -> str:
+        """The family, as recipes tell it; where another pipeline of diffusers takes the same parts, that one's."""
+        return self.family
 
     def own_defaults(self) -> dict[str, Any]:
         """What suits this family; the sampler that came with the model is known already."""
@@ -224,7 +228,7 @@ class AssembledModel(PicturedModel):
 
     def _named(self, ref: ModelRef) -> ModelRef:
         """With the family, where it is not the one that is meant where nothing is said, and what it was given."""
-        family = None if self.family == "sd" else self.family
+        family = None if self.family == "sd" else self.called()
         return dataclasses.replace(ref, family=family, beside=getattr(self._pipe, "beside", ()))
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:

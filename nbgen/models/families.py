@@ -57,7 +57,12 @@ DRIVEN: dict[str, Family] = {
     "StableDiffusionXLControlNetImg2ImgPipeline": _SDXL,
     "StableDiffusionXLControlNetInpaintPipeline": _SDXL,
     "FluxPipeline": _FLUX,
+    "FluxImg2ImgPipeline": _FLUX,
+    "FluxInpaintPipeline": _FLUX,
+    "FluxFillPipeline": _FLUX,
     "StableDiffusion3Pipeline": _SD3,
+    "StableDiffusion3Img2ImgPipeline": _SD3,
+    "StableDiffusion3InpaintPipeline": _SD3,
 }
 """Pipeline class name → family. Pipelines of one family hold the same parts, whatever they are called for.
 

@@ -27,14 +27,14 @@ class FlowModel(AdaptedModel):
                 "wrong: give the pipeline the FlowMatchEulerDiscreteScheduler that came with the model."
             )
         latent = int(self._pipe.vae.config.latent_channels)
-        if self.channels() != latent:
+        if self.channels() != latent + self.channels_beside():
             raise ModelError(
                 f"this pipeline's transformer takes {self.channels()} channels and its latents have {latent}: "
-                "it is made for filling or editing, not for words alone."
+                "it is made for editing or for control pictures, which nbgen cannot give it."
             )
 
     def channels(self) -> int:
-        """Channels of the latents that the transformer takes."""
+        """Channels that the transformer takes: those of a latent, and of what stands beside it."""
         return int(self.denoiser.config.in_channels)
 
     def patch(self) -> int:

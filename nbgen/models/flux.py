@@ -16,9 +16,12 @@ from ..recipe import Recipe
 from .adapted import adapters_of
 from .flow import FlowModel
 from .reading import Reader
+from .starts import Filling
 
 DISTILLED = 3.5
 """The guidance that FLUX.1 dev is given where nothing is said, as in diffusers' pipeline."""
+FILLING = 30.0
+"""That of FLUX.1 Fill."""
 _GUIDANCE_ELSEWHERE = ("guidance_scale", "cfg", "cfg_scale")
 
 
@@ -26,7 +29,8 @@ class Flux(FlowModel):
     """A model in the layout of diffusers' FluxPipeline, driven row by row.
 
     `distilled_guidance` is the guidance that dev has learnt to imitate, an input of the model, one row a step;
-    schnell has none. `guidance` above 1 is classifier-free guidance on top, against `negative`, two rows a step.
+    schnell has none. FLUX.1 Fill is given the hole and the picture around it, as diffusers' FluxFillPipeline does.
+    `guidance` above 1 is classifier-free guidance on top, against `negative`, two rows a step.
     """
 
     family = "flux"
@@ -40,9 +44,18 @@ class Flux(FlowModel):
 
     def own_defaults(self) -> dict[str, Any]:
         defaults: dict[str, Any] = {"guidance": 1.0, "size": (128 * self._scale, 128 * self._scale)}
+        if self._takes_guidance and self.fills():
+            return {**defaults, "steps": 50, "distilled_guidance": FILLING}
         if self._takes_guidance:
             return {**defaults, "steps": 28, "distilled_guidance": DISTILLED}
         return {**defaults, "steps": 4}
+
+    def fills(self) -> Filling | None:
+        latent = int(self._pipe.vae.config.latent_channels)
+        return Filling.PIXELS if self.channels() == 2 * latent + self._scale**2 else None
+
+    def called(self) -> str:
+        return "flux-fill" if self.fills() else self.family
 
     def channels(self) -> int:
         return int(self.denoiser.config.in_channels) // 4  # a token is a square of four places

@@ -19,6 +19,7 @@ from ..errors import ModelError
 from .parts import check_whole
 
 ENCODERS = ("text_encoder", "text_encoder_2")
+_KOHYA = ("lora_unet_", "lora_transformer_", "lora_te", "joint_blocks_")
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _OTHER_KINDS = {
     "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA", "lokr_": "LoKr", "hada_": "LoHa", "lora_mid": "LoCon with "
@@ -67,6 +68,11 @@ def read_lora(path: Path, family: str, denoiser: Any) -> Lora:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     _check_kind(path, tensors)
     kind = _KINDS[family]
+    if family == "sd3" and all(name.startswith(_KOHYA) for name in tensors):
+        raise ModelError(
+            f"{path.name} has the names of kohya's trainers, which diffusers does not know for {kind.called}: convert "
+            "it to diffusers' names (transformer.….lora_A.weight) with its trainer."
+        )
     mixin: Any = getattr(loaders, kind.mixin)
     options = {"unet_config": denoiser.config} if family == "sdxl" else {}
     try:

@@ -29,7 +29,7 @@ from .driven import FIELDS, DrivenModel
 from .latents import OVERFLOWED, Posterior, decode, encode, posterior
 from .safety import BLANKED, blanked
 from .seamless import Group, going_round
-from .starts import begin, pixels_of, seen
+from .starts import Filling, begin, pixels_of, seen
 from .words import Encodings
 
 STRENGTH = 0.6
@@ -67,9 +67,9 @@ class PicturedModel(DrivenModel):
         """The longest side in pixels."""
         raise NotImplementedError
 
-    def fills(self) -> bool:
-        """Whether the denoiser is a dedicated inpainting one: it is given the hole and the picture around it."""
-        return False
+    def fills(self) -> Filling | None:
+        """How a dedicated inpainting denoiser is given the hole and the picture around it; None for any other."""
+        return None
 
     # What they share.
 
@@ -180,7 +180,15 @@ class PicturedModel(DrivenModel):
     def input_shape(self, recipe: Recipe) -> tuple[int, ...]:
         seen = recipe if recipe.windows is None else recipe.replace(size=recipe.windows)
         channels, height, width = self.latent_shape(seen)
-        return 2 * channels + 1 if self.fills() else channels, height, width
+        return channels + self.channels_beside(), height, width
+
+    def channels_beside(self) -> int:
+        """Channels of what a dedicated inpainting denoiser is given beside a latent, the hole and what is around it."""
+        fills = self.fills()
+        if fills is None:
+            return 0
+        hole = 1 if fills is Filling.PLACES else self._scale**2
+        return int(self._pipe.vae.config.latent_channels) + hole
 
     def windows(self, recipe: Recipe) -> Windows | None:
         if recipe.windows is None:

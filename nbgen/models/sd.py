@@ -20,6 +20,7 @@ from .controlnets import residuals
 from .image_prompts import looking, not_looking
 from .reading import Reader
 from .seamless import going_round, is_seamless
+from .starts import Filling
 from .weighting import WeightedModel
 
 
@@ -52,8 +53,9 @@ class StableDiffusion(WeightedModel):
         if not self._takes_guidance and not self.fills():
             self.fields = self.fields | {"inverted"}
 
-    def fills(self) -> bool:
-        return bool(self._pipe.unet.config.in_channels > self._pipe.vae.config.latent_channels)
+    def fills(self) -> Filling | None:
+        more = self._pipe.unet.config.in_channels > self._pipe.vae.config.latent_channels
+        return Filling.PLACES if more else None
 
     def own_defaults(self) -> dict[str, Any]:
         side = self._pipe.unet.config.sample_size or 64

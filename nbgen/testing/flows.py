@@ -10,25 +10,33 @@ from .encoders import autoencoder, clip_encoder, hushed, seeded, t5_encoder
 from .tokens import clip_tokenizer, t5_tokenizer
 
 
-def tiny_flux_pipeline(seed: int = 0, *, guidance_embeds: bool = True, **scheduler: Any) -> Any:
+def tiny_flux_pipeline(
+    seed: int = 0, *, guidance_embeds: bool = True, inpainting: bool = False, **scheduler: Any
+) -> Any:
     """A diffusers FluxPipeline with random weights: 32×32 pictures, latents 4×8×8, 16 tokens of CLIP and 24 of T5.
 
     guidance_embeds: True for a model like dev, False for one like schnell
+    inpainting: a FluxFillPipeline, whose transformer is given the hole and the picture around it
     scheduler: overrides the configuration, which is dev's or schnell's own
     """
     with hushed():
-        from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+        from diffusers import (
+            FlowMatchEulerDiscreteScheduler,
+            FluxFillPipeline,
+            FluxPipeline,
+            FluxTransformer2DModel,
+        )
     with seeded(seed):
         tokenizer, tokenizer_2 = clip_tokenizer(), t5_tokenizer()
         text, text_2 = clip_encoder(tokenizer), t5_encoder(tokenizer_2)
         transformer = FluxTransformer2DModel(
-            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
-            joint_attention_dim=32, pooled_projection_dim=16, guidance_embeds=guidance_embeds,
-            axes_dims_rope=(4, 6, 6),
+            in_channels=96 if inpainting else 16, out_channels=16, num_layers=1, num_single_layers=1,
+            attention_head_dim=16, num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=16,
+            guidance_embeds=guidance_embeds, axes_dims_rope=(4, 6, 6),
         )  # fmt: skip
         vae = autoencoder(4, scaling_factor=0.3611, shift_factor=0.1159)
     shift = {"shift": 3.0, "use_dynamic_shifting": True} if guidance_embeds else {"shift": 1.0}
-    pipe = FluxPipeline(
+    pipe = (FluxFillPipeline if inpainting else FluxPipeline)(
         vae=vae, text_encoder=text, text_encoder_2=text_2, tokenizer=tokenizer, tokenizer_2=tokenizer_2,
         transformer=transformer.eval(), scheduler=FlowMatchEulerDiscreteScheduler(**{**shift, **scheduler}),
     )  # fmt: skip
@@ -36,9 +44,11 @@ def tiny_flux_pipeline(seed: int = 0, *, guidance_embeds: bool = True, **schedul
     return pipe
 
 
-def tiny_flux(seed: int = 0, *, guidance_embeds: bool = True, **scheduler: Any) -> Flux:
+def tiny_flux(
+    seed: int = 0, *, guidance_embeds: bool = True, inpainting: bool = False, **scheduler: Any
+) -> Flux:
     """`tiny_flux_pipeline` as a Model: five steps of Euler at 32×32 by default."""
-    pipe = tiny_flux_pipeline(seed, guidance_embeds=guidance_embeds, **scheduler)
+    pipe = tiny_flux_pipeline(seed, guidance_embeds=guidance_embeds, inpainting=inpainting, **scheduler)
     return Flux(pipe, name="tiny-flux", defaults={"steps": 5, "size": (32, 32)})
 
 

@@ -33,6 +33,7 @@ class Pictured:
 def pictured(recipe: Recipe, dialect: Dialect) -> Pictured:
     """The code for image, strength, mask, feather and tile. RecipeError where no stock pipeline does the same."""
     _refuse(recipe, dialect)
+    by_pixel = dialect.pipeline == "FluxFillPipeline"  # it is given the hole as it is
     parts = "pipe.unet, pipe.controlnet, pipe.vae" if recipe.control else "pipe.unet, pipe.vae"
     seamless = [line.format(parts=parts) for line in _SEAMLESS] if recipe.tile else []
     if not isinstance(recipe.image, str):
@@ -53,13 +54,16 @@ def pictured(recipe: Recipe, dialect: Dialect) -> Pictured:
             sized=dialect.kind == "flow",
         )  # fmt: skip
     far = "scipy.ndimage.distance_transform_edt(~white)"
+    hole = [
+        "side = pipe.vae_scale_factor  # pixels that a place of the latent stands for, made anew as a whole",
+        f"hole = (seen > 0).reshape({height} // side, side, {width} // side, side).any((1, 3))",
+        "hole = Image.fromarray(hole.repeat(side, 0).repeat(side, 1))",
+    ]
     before += [
         f'mask = Image.open(...).convert("L")  # the mask {recipe.mask[:8]}…',
         f"white = np.asarray(ImageOps.fit(mask, ({width}, {height}), Image.Resampling.BOX)) > 0",
         f"seen = np.clip(1 - {far} / {recipe.feather + 1}, 0, 1)" if recipe.feather else "seen = white * 1.0",
-        "side = pipe.vae_scale_factor  # pixels that a place of the latent stands for, made anew as a whole",
-        f"hole = (seen > 0).reshape({height} // side, side, {width} // side, side).any((1, 3))",
-        "hole = Image.fromarray(hole.repeat(side, 0).repeat(side, 1))",
+        *(["hole = Image.fromarray(seen > 0)"] if by_pixel else hole),
         "",
     ]
     after = [
@@ -69,13 +73,17 @@ def pictured(recipe: Recipe, dialect: Dialect) -> Pictured:
         "image = Image.fromarray(pixels.astype(np.uint8))",
     ]
     imports = ["import numpy as np", *(["import scipy.ndimage"] if recipe.feather else []), *imports]
-    name = dialect.pipeline.replace("Pipeline", "InpaintPipeline")
+    name = dialect.pipeline if by_pixel else dialect.pipeline.replace("Pipeline", "InpaintPipeline")
     return Pictured(name, imports, before, [*arguments, "mask_image=hole"], after=after)
 
 
 def _refuse(recipe: Recipe, dialect: Dialect) -> None:
     if recipe.windows is not None:
         raise RecipeError("diffusers' pipelines know no windows: this recipe is nbgen's alone.")
+    if dialect.pipeline == "FluxFillPipeline" and recipe.mask is None:
+        raise RecipeError(
+            "diffusers' FluxFillPipeline fills the hole in an image: without a mask this recipe is nbgen's alone."
+        )
     if recipe.image is None:
         return
     if isinstance(recipe.image, Mix):

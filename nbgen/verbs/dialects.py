@@ -68,7 +68,11 @@ class Dialect:
                 f"diffusers' {self.pipeline} has no guidance_rescale: this recipe is nbgen's alone."
             )
         scale: dict[str, Any] = {"guidance_scale": recipe.guidance}
-        if self.pipeline == "FluxPipeline":
+        if self.pipeline == "FluxFillPipeline" and is_guided(recipe):
+            raise RecipeError(
+                "diffusers' FluxFillPipeline has no true guidance: this recipe is nbgen's alone."
+            )
+        if self.packed:
             scale = {} if recipe.distilled_guidance is None else {"guidance_scale": recipe.distilled_guidance}
             scale |= {"true_cfg_scale": recipe.guidance} if is_guided(recipe) else {}
             return {**scale, **self._length(recipe)}
@@ -85,9 +89,9 @@ class Dialect:
         """The arguments of the scheduler's `from_config`, those first that hold for every recipe of the family."""
         given = [f"{name}={value!r}" for name, value in changes.items()]
         if self.kind != "flow" or "use_flow_sigmas" not in changes:
-            if self.pipeline == "FluxPipeline" and scheduler != "FlowMatchEulerDiscreteScheduler":
+            if self.packed and scheduler != "FlowMatchEulerDiscreteScheduler":
                 raise RecipeError(
-                    f"diffusers' FluxPipeline hands its scheduler sigmas, which {scheduler} does not take."
+                    f"diffusers' {self.pipeline} hands its scheduler sigmas, which {scheduler} does not take."
                 )
             return given
         shift = [] if "flow_shift" in changes else ["flow_shift=pipe.scheduler.config.shift"]
@@ -120,6 +124,9 @@ DIALECTS = {
         rescales=True,
     ),
     "flux": Dialect("FluxPipeline", "words, pooled, _ = pipe.encode_prompt(text)", kind="flow", packed=True),
+    "flux-fill": Dialect(
+        "FluxFillPipeline", "words, pooled, _ = pipe.encode_prompt(text)", kind="flow", packed=True
+    ),
     "sd3": Dialect(
         "StableDiffusion3Pipeline",
         "words, _, pooled, _ = pipe.encode_prompt(text, None, None, do_classifier_free_guidance=False)",

@@ -113,3 +113,12 @@ def test_a_lora_of_another_family_is_refused(tmp_path: Path) -> None:
                 model.resolve(**fields(family, adapters=paths[other]))
     with pytest.raises(ModelError, match="not a LoRA for Stable Diffusion 1 or 2"):
         nbgen.load(tiny_sd_pipeline()).resolve(prompt="a", adapters=paths["flux"])
+
+
+@pytest.mark.parametrize("prefix", ["lora_unet_", "lora_transformer_", ""])
+def test_names_that_diffusers_does_not_know_for_sd3_are_explained(prefix: str, tmp_path: Path) -> None:
+    stem = f"{prefix}joint_blocks_0_x_block_attn_qkv"
+    tensors = {f"{stem}.lora_down.weight": torch.ones(2, 16), f"{stem}.lora_up.weight": torch.ones(48, 2)}
+    save_file(tensors, tmp_path / "ink.safetensors")
+    with pytest.raises(ModelError, match=r"names of kohya's trainers, .* convert it to diffusers' names"):
+        nbgen.load(tiny_sd3_pipeline()).resolve(**fields("sd3", adapters=tmp_path / "ink.safetensors"))

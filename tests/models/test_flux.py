@@ -196,10 +196,10 @@ def test_two_things_are_called_guidance(model, schnell) -> None:
         model.resolve(prompt="x", true_cfg_scale=3.5)
 
 
-def test_a_transformer_made_for_filling_is_refused() -> None:
+def test_a_transformer_made_for_control_pictures_is_refused() -> None:
     pipe = tiny_flux_pipeline()
-    pipe.transformer.register_to_config(in_channels=96)
-    with pytest.raises(ModelError, match="takes 24 channels and its latents have 4"):
+    pipe.transformer.register_to_config(in_channels=32)
+    with pytest.raises(ModelError, match="takes 8 channels and its latents have 4: it is made for editing"):
         nbgen.load(pipe)
 
 
