@@ -18,9 +18,10 @@ def main() -> int:
         description="Measure nbgen beside diffusers' own pipeline, in turns, on an empty store.",
     )
     parser.add_argument(
-        "what", nargs="?", choices=["browser", "gpu", "games"],
-        help="browser: only time the panels in a real JupyterLab; gpu: only models of real size on a GPU; "
-        "games: only the presets of the GAN game, over ten seeds",
+        "what", nargs="?", choices=["batches", "browser", "gpu", "games"],
+        help="batches: only how near a mixed batch comes to each picture alone, in float32 and bfloat16; browser: "
+        "only time the panels in a real JupyterLab; gpu: only models of real size on a GPU; games: only the presets "
+        "of the GAN game, over ten seeds",
     )  # fmt: skip
     parser.add_argument("--keep", type=Path, help="with gpu: a file that each run adds a line of JSON to")
     parser.add_argument("--only", action="append", default=[], help="with browser: a line by name")
@@ -44,6 +45,11 @@ def main() -> int:
                 print(browser.table(options.only))
             except browser.BrowserError as error:
                 parser.error(str(error))
+            return 0
+        if options.what == "batches":
+            from . import batches
+
+            print(batches.table([batches.measure(family) for family in batches.FAMILIES]))
             return 0
         if options.what == "games":
             from . import games

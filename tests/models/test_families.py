@@ -10,17 +10,16 @@ import torch
 
 import nbgen
 from nbgen import jobs
+from nbgen.bench import batches
+from nbgen.bench.batches import mixed
 from nbgen.engine.batching import Engine
 from nbgen.recipe import Mix
-from nbgen.sampling import SAMPLERS
 from nbgen.testing import (
     tiny_flux,
-    tiny_flux_pipeline,
     tiny_sd,
     tiny_sd3,
     tiny_sd3_pipeline,
     tiny_sdxl,
-    tiny_sdxl_pipeline,
 )
 from tests.engine.running import Watching
 
@@ -42,24 +41,6 @@ def model(request):
     return MAKERS[request.param]()
 
 
-def mixed(model: Any) -> list[Any]:
-    """Sixteen recipes that share as little as possible."""
-    samplers = [row.name for row in SAMPLERS if not row.distilled and row.unavailable(model.kind) is None]
-    recipes = []
-    for place in range(16):
-        guidance = [1.0, 3.0, 7.5][place % 3]
-        more = {"distilled_guidance": place / 2} if "distilled_guidance" in model.fields else {}
-        recipes.append(
-            model.resolve(
-                prompt=["a cat", "", "a dog on a red mat", "a very long prompt " * 9][place % 4],
-                negative=[None, "", "blue"][place % 3] if guidance > 1 else None, seed=place, steps=2 + place % 4,
-                sampler=samplers[place % len(samplers)], guidance=guidance, size=(32, 32) if place % 5 else (16, 48),
-                **more,
-            )
-        )  # fmt: skip
-    return recipes
-
-
 def alone(model: Any, recipes: list[Any]) -> list[torch.Tensor]:
     return [latents(model, [recipe], exact=True)[0] for recipe in recipes]
 
@@ -72,18 +53,21 @@ def test_a_mixed_batch_equals_each_row_alone(model) -> None:
         assert max(found) <= 1e-4
 
 
-@pytest.mark.parametrize("name", ["sdxl", "flux", "sd3"])
-def test_half_precision_stays_near(name: str) -> None:
+@pytest.mark.parametrize("family", list(batches.FAMILIES))
+def test_half_precision_stays_near(family: str) -> None:
     """bfloat16 has three digits, and rounds otherwise in other batches: near is what can be asked for."""
-    pipes = {"sdxl": tiny_sdxl_pipeline, "flux": tiny_flux_pipeline, "sd3": tiny_sd3_pipeline}
-    full = MAKERS[name]()
-    half = type(full)(pipes[name]().to(torch.bfloat16), defaults=full.defaults)
+    found = batches.measure(family)
+    assert found.together <= 1e-4
+    assert found.half_together <= 0.02
+    assert 1e-4 < found.half <= 0.1
+    assert f"{found.half:.1e}" in repr(batches.table([found]))
+
+
+def test_finished_latents_are_float32_in_any_precision() -> None:
+    half = nbgen.load(tiny_sd3_pipeline().to(torch.bfloat16))
     assert half.ref.dtype == "bfloat16"
-    recipes = [each.replace(model=half.ref) for each in mixed(full)]
-    together, single = latents(half, recipes, rows=64), alone(half, recipes)
-    assert all(one.dtype == torch.float32 for one in together)
-    assert max(distance(*pair) for pair in zip(together, single, strict=True)) <= 0.02
-    assert max(distance(*pair) for pair in zip(single, alone(full, mixed(full)), strict=True)) <= 0.1
+    (made,) = latents(half, [half.resolve(prompt="a cat", seed=1, steps=2, size=(32, 32))])
+    assert made.dtype == torch.float32
 
 
 WEIGHTS = {"a cat": 0.25, "a dog on a mat": 0.75}
