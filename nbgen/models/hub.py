@@ -24,7 +24,7 @@ from ..errors import (
     UnsafeModelError,
 )
 from ..saying import is_heard, say
-from .parts import Index, read_index
+from .parts import Index, no_variant, read_index
 
 _TEXTS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Settings and tokenizers: nothing in them is run."""
@@ -153,6 +153,8 @@ def _weights(
         for file in wanted or plain or safe:
             lfs = getattr(file, "lfs", None)
             found.append((file.rfilename, file.size or 0, getattr(lfs, "sha256", None)))
+    if variant and not any(f".{variant}" in Path(path).stem for path, _, _ in found):
+        raise no_variant(name, variant)
     return found
 
 

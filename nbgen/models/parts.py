@@ -103,10 +103,19 @@ def read_folder(
     variants = {
         name: _check_weights(folder, name, variant) for name, kind in kinds.items() if _is_weighed(kind)
     }
+    if variant is not None and variant not in variants.values():
+        raise no_variant(folder.name, variant)
     with quiet():
         for name, kind in kinds.items():
             made[name] = _part(folder, name, kind, device, dtype, variants.get(name))
     return Parts(**made, config={**index.settings, "_class_name": index.pipeline})
+
+
+def no_variant(called: str, variant: str) -> MissingFileError:
+    """The error for a model that has no weights under the name that was asked for."""
+    return MissingFileError(
+        f"{called} has no weights called {variant!r:.40} (*.{variant:.40}.safetensors): leave variant out."
+    )
 
 
 def read_part(folder: Path, kind: type, device: torch.device, dtype: torch.dtype) -> Any:

@@ -66,18 +66,33 @@ def find_source(
     text = os.fspath(place)
     if isinstance(place, str) and text in EMBEDDED:
         return Source(text, read_index(embedded_folder(text)), defaults=EMBEDDED[text], embedded=True)
+    if text.lower().startswith(("http://", "https://")):
+        raise ModelError(
+            'an address is no model: one on the hub goes by its name, "owner/model", and a file by its path once it is '
+            "here."
+        )
     path = Path(text)
     if text and _is(os.path.isdir, path):
+        _check_said("a folder", revision=revision, config=config)
         return Source(path.resolve().name, read_index(path))
     if text and _is(os.path.isfile, path):
+        _check_said("a file", revision=revision, variant=variant)
         return Source(path.stem, settings_for(path, config, token), file=path)
     entry = BY_NAME.get(text) if isinstance(place, str) else None
     name = entry.repository if entry is not None else text
     if entry is not None or (isinstance(place, str) and hub.is_name(name) and not _looks_local(path)):
+        _check_said("a model on the hub, which has its own settings", config=config)
         found = hub.fetch(name, parts_read, revision=revision, variant=variant, token=token)
         defaults = entry.defaults if entry is not None else _defaults_of(name)
         return Source(name, read_index(found.folder), commit=found.commit, defaults=defaults)
     raise MissingFileError(_not_found(text, path))
+
+
+def _check_said(what: str, **given: Any) -> None:
+    """ModelError for an argument that means nothing for what was found."""
+    for name, value in given.items():
+        if value is not None:
+            raise ModelError(f"{name}={brief(value, 40)} means nothing for {what}: leave it out.")
 
 
 def _is(test: Any, path: Path) -> bool:

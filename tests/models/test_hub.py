@@ -150,3 +150,9 @@ def test_a_hub_with_pickles_only_is_refused(fake_hub: FakeHub) -> None:
     (fake_hub.folder / WEIGHTS).unlink()
     with pytest.raises(errors.UnsafeModelError, match="as a pickle only"):
         nbgen.load("somebody/tiny")
+
+
+def test_a_variant_that_is_not_there_is_said_before_anything_is_fetched(fake_hub: FakeHub) -> None:
+    with pytest.raises(errors.MissingFileError, match=r"somebody/tiny has no weights called 'fp16'"):
+        nbgen.load("somebody/tiny", variant="fp16")
+    assert not list(fake_hub.snapshot.rglob("*.safetensors"))

@@ -122,6 +122,8 @@ def test_code_of_its_own_is_refused(copy) -> None:
     [
         ("minni", {}, "did you mean 'mini'"),
         (Path("no/such/folder"), {}, "no such folder"),
+        ("https://huggingface.co/owner/model", {}, "an address is no model"),
+        ("owner/model", {"config": "folder"}, "config='folder' means nothing for a model on the hub"),
         ("mini", {"device": "gpu"}, "no device 'gpu'"),
         ("mini", {"dtype": "float16"}, "always float32"),
         ("mini", {"rows": 0}, "rows must be"),
@@ -179,6 +181,19 @@ def test_a_text_encoder_that_was_trained_is_asked_again() -> None:
         next(pipe.text_encoder.parameters()).data.mul_(1.5)  # .data escapes autograd's version counter
     after = nbgen.generate("a cat", seed=1, steps=3, model=pipe)[0]
     assert after.key != before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"revision": "main"}, "revision='main' means nothing for a folder"),
+        ({"config": "elsewhere"}, "config='elsewhere' means nothing for a folder"),
+        ({"variant": "fp16"}, "tiny has no weights called 'fp16'"),
+    ],
+)
+def test_what_a_folder_does_not_take_is_said(saved: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        nbgen.load(saved, **options)
 
 
 def test_checksums_tell_any_change() -> None:
