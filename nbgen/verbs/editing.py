@@ -30,6 +30,11 @@ REFINED = 0.3
 """Strength with which an enlarged picture is refined where nothing is said: details, and no new layout."""
 BLENDED = 0.7
 """Strength with which two pictures become one where nothing is said."""
+_KEPT = (
+    "prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "guidance_interval", "guidance_rescale",
+    "options",
+)  # fmt: skip
+"""What a picture's own recipe says of the pictures that are made of it, for any model."""
 SEEN = 0.6
 """The weight with which a model's IP-Adapter, where it has one, looks at both."""
 TIMES = 2
@@ -77,6 +82,12 @@ def outpaint(
     pixels = np.asarray(opened(blob_of("picture", picture)))
     around = (sides["top"], sides["bottom"]), (sides["left"], sides["right"])
     height, width = (side + sum(more) for side, more in zip(pixels.shape, around, strict=False))
+    most = chosen.most_side()  # type: ignore[attr-defined]
+    if max(width, height) > most:
+        raise RecipeError(
+            f"the whole would have {width:,}×{height:,} pixels, and this model makes sides of at most {most:,}: "
+            "add less."
+        )
     feather = as_whole("feather", fields.pop("feather", FEATHER))
     # The seam is made anew too, so that both sides of it are drawn by one hand.
     kept = np.zeros((height, width), bool)
@@ -156,6 +167,7 @@ def upscale(
     given = {"strength": REFINED, "windows": windows, **fields, "image": _enlarged(image, size), "size": size}
     if given["windows"] is not None and prompt is None:
         base["prompt"] = ""  # each window would draw all that the words say
+        base.pop("mixing", None)
     return _make(chosen, {**base, **given}, wishes)
 
 
@@ -212,8 +224,13 @@ def _base(
     refuse_unknown(fields, chosen.fields - own | {"style"})
     base: dict[str, Any] = {"seed": 0, **session.default_fields(chosen.fields - own)}
     if recipe is not None:
-        kept = ("prompt", "negative", "seed", "sampler", "schedule", "steps", "guidance", "options")
-        base |= {name: getattr(recipe, name) for name in kept if getattr(recipe, name) not in (None, ())}
+        kept = [*_KEPT]
+        if prompt is None:
+            kept += ["words", "mixing"]  # how its own words are read
+        if recipe.model is not None and recipe.model.fingerprint == chosen.ref.fingerprint:
+            kept += ["distilled_guidance", "adapters", "image_prompt"]
+        found = {name: getattr(recipe, name) for name in kept if name in chosen.fields}
+        base |= {name: value for name, value in found.items() if value not in (None, ())}
         if fields.get("sampler") not in (None, recipe.sampler):
             base = {name: value for name, value in base.items() if name not in ("schedule", "options")}
     if prompt is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from nbgen.errors import PictureFileError, RecipeError
 from nbgen.picture import Picture
 from nbgen.recipe import Recipe
 from nbgen.storage import default_store
-from nbgen.testing import tiny_gan, tiny_sd
+from nbgen.testing import tiny_flux, tiny_gan, tiny_lora, tiny_sd, tiny_sd_pipeline, tiny_sdxl
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -188,6 +189,25 @@ def test_upscale_goes_through_windows_where_the_whole_is_too_large(model) -> Non
     assert (small.recipe.windows, small.recipe.prompt) == (None, "a cat")
 
 
+def test_what_is_made_of_a_picture_is_read_and_steered_as_it_was(tmp_path: Path) -> None:
+    pipe = tiny_sd_pipeline()
+    ink = tiny_lora(pipe, tmp_path / "ink.safetensors")
+    fields: dict[str, Any] = {"steps": 4, "guidance": 3.0, "guidance_rescale": 0.5, "size": (32, 32)}
+    picture = nbgen.generate(
+        "a (cat:1.3)", seed=1, model=pipe, words="weighted", adapters={ink: 0.5}, **fields
+    )[0]
+    for made in (nbgen.outpaint(picture, right=8), nbgen.upscale(picture, 1.25), nbgen.blend(picture, IMAGE)):
+        for name in ("words", "adapters", "guidance_rescale", "prompt"):
+            assert getattr(made.recipe, name) == getattr(picture.recipe, name), name
+    other = nbgen.outpaint(picture, "a dog :)", right=8)
+    assert (other.recipe.words, other.recipe.adapters) == ("plain", picture.recipe.adapters)
+    elsewhere = nbgen.outpaint(picture, right=8, model=tiny_sdxl(7))
+    assert (elsewhere.recipe.words, elsewhere.recipe.adapters) == ("weighted", ())
+    flux = tiny_flux()
+    guided = nbgen.generate("a cat", seed=1, model=flux, distilled_guidance=9.0, size=(32, 32))[0]
+    assert nbgen.outpaint(guided, right=16).recipe.distilled_guidance == 9.0
+
+
 def test_vary_by_image_keeps_to_the_picture(model) -> None:
     picture = nbgen.generate("a cat", seed=5, steps=4, model=model)[0]
     near = nbgen.vary(picture, n=2, amount=0.25, by="image")
@@ -237,6 +257,10 @@ def test_bad_input_is_refused_before_any_work(model, monkeypatch, fields, error,
     [
         (lambda model: nbgen.outpaint(IMAGE, "x", model=model), "at least one above 0"),
         (lambda model: nbgen.outpaint(IMAGE, "x", left=-8, model=model), "at least one above 0, none below"),
+        (
+            lambda model: nbgen.outpaint(IMAGE, "x", left=10**9, model=model),
+            "sides of at most 4,096: add less",
+        ),
         (lambda model: nbgen.outpaint(IMAGE, "x", left=5, model=model), r"nearest is size=\(40, 32\)"),
         (
             lambda model: nbgen.outpaint(IMAGE, "x", left=8, feather=40, model=model),
