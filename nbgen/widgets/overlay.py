@@ -24,7 +24,10 @@ STATIC = Path(__file__).parent / "static"
 
 
 def script(*names: str, folder: Path = STATIC) -> str:
-    """Modules of the page as one, each after what it needs: of `folder`, from here, or of the offline viewer."""
+    """Modules of the page as one, each after what it needs: of `folder`, from here, or of the offline viewer.
+
+    As text, never as a path: what watches a file for anywidget keeps every widget that shows it, for good.
+    """
     return joined([_found(name, folder) for name in names])
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..picture import Picture
 from ..pixels import png_bytes
-from .overlay import STATIC, script
+from .overlay import script, style
 
 THUMB = 128
 """Pixels a side of a thumbnail at most; the page shows it at 92, sharp on fine screens."""
@@ -34,7 +34,7 @@ Handler = Callable[[dict[str, Any]], None]
 class Part(anywidget.AnyWidget):
     """Hands the page's messages to the studio, by their kind; what travels as bytes is in "buffers"."""
 
-    _css = STATIC / "studio.css"
+    _css = style("studio.css")
 
     def __init__(self, **state: Any) -> None:
         super().__init__(**state)
@@ -50,7 +50,7 @@ class Part(anywidget.AnyWidget):
 class PromptBox(Part):
     """Prompt, negative prompt, Generate and Stop. Kinds of message: "generate", "typed" and "stop"."""
 
-    _esm = STATIC / "prompt.js"
+    _esm = script("prompt.js")
 
     prompt = traitlets.Unicode().tag(sync=True)
     negative = traitlets.Unicode().tag(sync=True)
@@ -70,7 +70,7 @@ class PromptBox(Part):
 class Stage(Part):
     """The large picture at rest, frames of what is being made, and one line that says how far it is."""
 
-    _esm = STATIC / "stage.js"
+    _esm = script("stage.js")
 
     picture = traitlets.Bytes().tag(sync=True)
     side = traitlets.Int(0).tag(sync=True)

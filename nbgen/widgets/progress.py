@@ -12,7 +12,6 @@ hands it to the shell that last wrote to the widget, which is the one that is bu
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -23,6 +22,7 @@ from PIL import Image
 from ..jobs import Job
 from ..picture import Picture
 from .cells import running_id
+from .overlay import script, style
 
 SHOWN = 16
 """Finished pictures, the latest ones, and glimpses of those under way, that are sent at a time."""
@@ -33,14 +33,12 @@ _SIDE = 96
 MOST_CELLS = 400
 """Cells of a comparison that are drawn as a grid while it fills; a larger one shows its latest pictures."""
 
-_STATIC = Path(__file__).parent / "static"
-
 
 class CellProgress(anywidget.AnyWidget):
     """A bar, the calls done, the pictures finished, the time left, and a button that interrupts."""
 
-    _esm = _STATIC / "progress.js"
-    _css = _STATIC / "progress.css"
+    _esm = script("progress.js")
+    _css = style("progress.css")
 
     cell = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

@@ -11,7 +11,7 @@ from PIL import Image
 from ..errors import NbgenError, RecipeError
 from ..inputs import blob_of, is_hash, is_rectangle, opened, rectangle_mask
 from ..pixels import png_bytes
-from .overlay import STATIC
+from .overlay import script
 from .painting import TINT
 from .parts import THUMB, Part
 
@@ -25,7 +25,7 @@ class StartingPicture(Part):
     `image` and `mask` are what `Recipe` calls by these names: content hashes of what the store holds, or None.
     """
 
-    _esm = STATIC / "starting.js"
+    _esm = script("starting.js")
 
     thumb = traitlets.Bytes().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)

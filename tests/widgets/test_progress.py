@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,6 +71,15 @@ def test_only_what_changed_is_sent() -> None:
     assert [sorted(state) for state in widget.sent] == [["state"]]
     assert widget.sent[0]["state"]["fraction"] == 0.5
     widget.close()
+
+
+def test_a_job_goes_with_its_progress() -> None:
+    job = Job(2)
+    CellProgress(job, "cell-7").close()
+    gone = weakref.ref(job)
+    del job
+    gc.collect()
+    assert gone() is None
 
 
 def test_finished_pictures_are_sent_once_and_only_the_latest_stay() -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import time
+import weakref
 
 import ipywidgets
 import numpy as np
@@ -208,6 +209,10 @@ def test_a_panel_that_is_closed_leaves_nothing(model, capsys):
     panel.close()
     assert len(_instances) == before and not panel.pictures
     assert capsys.readouterr().out == ""
+    gone = weakref.ref(panel)
+    del panel
+    gc.collect()
+    assert gone() is None, "something keeps a panel that is closed"
 
 
 def held():
