@@ -41,7 +41,10 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=Path("flux"), help="where to (default: flux)")
     parser.add_argument("--memory", choices=["low"], help="low: parts take turns on the GPU")
     arguments = parser.parse_args()
-    model = nbgen.load("flux-schnell", memory=arguments.memory)
+    try:
+        model = nbgen.load("flux-schnell", memory=arguments.memory)
+    except nbgen.errors.ModelError as problem:  # says what is missing, and the remedy
+        parser.exit(1, f"{problem}\n")
     pictures = draw(model, arguments.folder)
     print(f"{len(pictures)} pictures in {arguments.folder}, all on sheet.png")
     nbgen.unload(model)

@@ -49,7 +49,12 @@ def main() -> None:
     parser.add_argument("--model", default="sd15", help="a name of nbgen.list_models(), a folder or a file")
     parser.add_argument("--device", help="cuda, cpu …; the best there is when left out")
     arguments = parser.parse_args()
-    model = nbgen.load(arguments.model, device=arguments.device)
+    if not arguments.lora.is_file():
+        parser.error(f"there is no file {arguments.lora.name!r}: a LoRA is one .safetensors file.")
+    try:
+        model = nbgen.load(arguments.model, device=arguments.device)
+    except nbgen.errors.ModelError as problem:  # says what is missing, and the remedy
+        parser.exit(1, f"{problem}\n")
     grid = draw(model, arguments.lora, arguments.folder, arguments.prompt)
     print(f"{len(grid)} pictures in {arguments.folder}: grid.png, and grid.html to look around in")
     nbgen.unload(model)

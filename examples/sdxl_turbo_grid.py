@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--device", help="cuda, cpu …; the best there is when left out")
     parser.add_argument("--memory", choices=["low"], help="low: parts take turns on the GPU")
     arguments = parser.parse_args()
-    model = nbgen.load("sdxl-turbo", device=arguments.device, memory=arguments.memory)
+    try:
+        model = nbgen.load("sdxl-turbo", device=arguments.device, memory=arguments.memory)
+    except nbgen.errors.ModelError as problem:  # says what is missing, and the remedy
+        parser.exit(1, f"{problem}\n")
     grid = draw(model, arguments.folder)
     print(f"{len(grid)} pictures in {arguments.folder}: grid.png, and grid.html to look around in")
     nbgen.unload(model)

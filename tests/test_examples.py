@@ -60,6 +60,23 @@ def test_lora_strength_sweep(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "grid").iterdir()} >= {"grid.png", "grid.html"}
 
 
+@pytest.mark.parametrize("name", ["sd_turbo_grid", "sdxl_turbo_grid", "flux_grid", "lora_strength_sweep"])
+def test_without_the_weights_a_script_says_what_is_missing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lora = tiny_lora(tiny_sd_pipeline(), tmp_path / "ink.safetensors")
+    monkeypatch.setattr("sys.argv", [name, *([str(lora)] if name.startswith("lora") else []), str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        script(name).main()
+    assert ended.value.code == 1
+    assert "load it once where there is a network" in capsys.readouterr().err
+    if name.startswith("lora"):
+        monkeypatch.setattr("sys.argv", [name, "nowhere.safetensors"])
+        with pytest.raises(SystemExit):
+            script(name).main()
+        assert "there is no file 'nowhere.safetensors'" in capsys.readouterr().err
+
+
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     lines = re.search(r"## Five lines\s+```python\n(.*?)```", text, re.DOTALL)
