@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from nbgen import jobs
@@ -17,6 +19,26 @@ def model():
 def at_once(monkeypatch):
     """Jobs run in the caller's thread."""
     monkeypatch.setattr(jobs, "executor", jobs.SynchronousExecutor())
+
+
+@pytest.fixture
+def stopped_after(monkeypatch):
+    """`with stopped_after(3):` has jobs stop once so many pictures are finished."""
+
+    @contextlib.contextmanager
+    def stopped(count):
+        finished = jobs.Job.picture
+
+        def picture(self, index, made):
+            finished(self, index, made)
+            if len(self.pictures) == count:
+                self.stop()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs.Job, "picture", picture)
+            yield
+
+    return stopped
 
 
 @pytest.fixture

@@ -62,30 +62,20 @@ def test_equal_cells_are_made_once(model, rows):
     assert len({picture.key for picture in grid}) == 1
 
 
-def test_a_stopped_comparison_keeps_what_was_finished_and_goes_on_there(model, rows, monkeypatch):
-    model.rows = 4
-    try:
-        finished = jobs.Job.picture
-
-        def stop_after_three(self, index, picture):
-            finished(self, index, picture)
-            if len(self.pictures) == 3:
-                self.stop()
-
-        with monkeypatch.context() as patch:
-            patch.setattr(jobs.Job, "picture", stop_after_three)
-            with pytest.raises(nbgen.errors.JobStopped):
-                small(model, seed=range(4))
-        partial = nbgen.last
-        assert 3 <= len(partial) < 12 and "missing" in repr(partial)
-        assert set(partial.failures.values()) == {"not made"}
-        partial.figure()
-        whole = small(model, seed=range(4))
-        assert sum(picture.cost.stored for picture in whole) == len(partial)
-        # What was in flight when it stopped, at most two pictures, was begun twice.
-        assert sum(rows) <= 2 * 4 * (3 + 3 + 5) + 4 * 2 * 5
-    finally:
-        model.rows = None
+def test_a_stopped_comparison_keeps_what_was_finished_and_goes_on_there(
+    model, rows, monkeypatch, stopped_after
+):
+    monkeypatch.setattr(model, "rows", 4)
+    with stopped_after(3), pytest.raises(nbgen.errors.JobStopped):
+        small(model, seed=range(4))
+    partial = nbgen.last
+    assert 3 <= len(partial) < 12 and "missing" in repr(partial)
+    assert set(partial.failures.values()) == {"not made"}
+    partial.figure()
+    whole = small(model, seed=range(4))
+    assert sum(picture.cost.stored for picture in whole) == len(partial)
+    # What was in flight when it stopped, at most two pictures, was begun twice.
+    assert sum(rows) <= 2 * 4 * (3 + 3 + 5) + 4 * 2 * 5
 
 
 def test_a_cell_that_fails_says_why_in_its_place_and_the_others_go_on(model, monkeypatch):

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import nbgen
-from nbgen import jobs
 from nbgen.errors import JobStopped, RecipeError
 from nbgen.recipe import Mix, Recipe
 from nbgen.testing import tiny_gan, tiny_sd, tiny_style_gan
@@ -52,19 +51,12 @@ def test_a_finished_grid_runs_again_without_a_call_and_a_grown_axis_makes_only_t
     assert len(equal) == 3 and sum(rows) == made + 4
 
 
-def test_a_stopped_comparison_keeps_what_was_finished_and_goes_on_there(model, rows, monkeypatch):
+def test_a_stopped_comparison_keeps_what_was_finished_and_goes_on_there(
+    model, rows, monkeypatch, stopped_after
+):
     monkeypatch.setattr(model, "rows", 4)
-    finished = jobs.Job.picture
-
-    def stop_after_three(self, index, picture):
-        finished(self, index, picture)
-        if len(self.pictures) == 3:
-            self.stop()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(jobs.Job, "picture", stop_after_three)
-        with pytest.raises(JobStopped):
-            small(model, seed=range(4))
+    with stopped_after(3), pytest.raises(JobStopped):
+        small(model, seed=range(4))
     partial = nbgen.last
     assert 3 <= len(partial) < 12 and set(partial.failures.values()) == {"not made"}
     whole = small(model, seed=range(4))
