@@ -134,8 +134,8 @@ def distribution(name: Any) -> Distribution:
     if name in PRESETS:
         make, classes, modes = PRESETS[name]
         means, spread = make()
-        source = textwrap.dedent(inspect.getsource(make)) + f"\nmeans, spread = {make.__name__}()\n"
-        source = source.replace(" -> tuple[Tensor, float]", "")
+        body = textwrap.dedent("".join(inspect.getsource(make).splitlines(keepends=True)[1:]))
+        source = body.replace("return ", "means, spread = ")
         return Distribution(name, Mixture.even(means, spread), source, classes, modes)
     words = name.split()
     if len(words) == 2 and words[0] == "letter" and len(words[1]) == 1 and words[1].isalnum():

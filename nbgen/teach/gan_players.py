@@ -1,6 +1,6 @@
 """What do the two players of a GAN play for? Networks, losses and penalties, in plain torch.
 
-The copied code carries the sources of these functions as they stand, so they use torch and one another only.
+The copied code carries what these functions say, so they use torch and one another only.
 A score is what the discriminator answers, (n, 1), before any sigmoid; `real` and `fake` below are scores.
 """
 

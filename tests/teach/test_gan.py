@@ -272,9 +272,33 @@ def test_the_copied_code_of_a_run_that_changed_on_its_way(tmp_path: Path) -> Non
     assert np.abs(run_code(lab.copy_code(), tmp_path) - lab.samples()).max() <= 1e-5
 
 
-def test_the_code_of_the_usual_game_is_about_thirty_lines() -> None:
-    lines = [line for line in nbgen.teach.gan().step(50).copy_code().splitlines() if line.strip()]
-    assert len(lines) <= 60, len(lines)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [{"loss": "saturating"}, {"beta2": 0.9}],  # both losses have one discriminator's
+        [{"penalty": "slope one"}, {"strength": 0}, {"k": 3}],  # one penalty, now and then
+        [
+            {"penalty": "R1", "loss": "Wasserstein"},
+            {"penalty": "R2", "strength": 0.5},
+            {"loss": "relativistic"},
+        ],
+    ],
+)
+def test_only_what_changed_stands_in_the_codes_table(changes: list[dict[str, Any]], tmp_path: Path) -> None:
+    lab = small(d_layers=1, g_layers=3).step(6)
+    for change in changes:
+        lab.set(**change).step(6)
+    code = lab.copy_code()
+    assert np.abs(run_code(code, tmp_path) - lab.samples()).max() <= 1e-5
+    (columns,) = [line for line in code.splitlines() if line.endswith(" in [")]
+    assert "g_steps" not in columns and ("penalty" in columns) == ("R2" in str(changes))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_code_is_about_thirty_lines(preset: str) -> None:
+    code = nbgen.teach.gan(preset=preset, seed=3).step(2).copy_code()
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) < 40 and len(max(lines, key=len)) <= 120, code
 
 
 # Two runs.
