@@ -66,8 +66,10 @@ class Begun:
 
     def first(self, scheduler: Any, timesteps: Tensor, left_out: int) -> Tensor:
         """The latents that the first of `timesteps` is for; with none left, the known ones as they are."""
-        if self._noised and hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(left_out)  # add_noise goes by it, and so does the first step
+        if hasattr(scheduler, "set_begin_index"):
+            # add_noise goes by it, and so does the first step, which else looks its timestep up: where the first
+            # two fall together, as on bent schedules of a cosine, it would find the second, and run off the end.
+            scheduler.set_begin_index(left_out)
         # init_noise_sigma is absent on flow-matching schedulers, whose paths start at unit noise.
         x = self.noise * getattr(scheduler, "init_noise_sigma", 1.0)
         if self._noised:

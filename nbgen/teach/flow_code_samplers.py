@@ -49,9 +49,10 @@ def sampling(lab: FlowLab, which: int) -> list[str]:
             "log_ratio = ((1 - alpha_bar) / alpha_bar).sqrt().log()\n"
         )
     keywords = ", generator=generator" if _takes_generator(scheduler) else ""
-    brownian = ""
+    # Not the same without it where the first two timesteps fall together; those of DDIM's kind have none.
+    begun = "scheduler.set_begin_index(0)\n" if hasattr(scheduler, "set_begin_index") else ""
     if row.scheduler == "DPMSolverSDEScheduler":
-        brownian = f"scheduler.noise_sampler_seed = {recipe.seed}\n"
+        begun += f"scheduler.noise_sampler_seed = {recipe.seed}\n"
     return [
         head(lab, modules=f"import torch\nfrom diffusers import {name}"),
         DENOISED,
@@ -59,7 +60,7 @@ def sampling(lab: FlowLab, which: int) -> list[str]:
 
 {made}
 scheduler.set_timesteps({recipe.steps})
-{brownian}{table}
+{begun}{table}
 def model(x, t):  # what a perfect network would answer at timestep t
 {levels}
     x0, noise = denoised(x.double(), alpha, sigma)

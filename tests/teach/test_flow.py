@@ -13,9 +13,10 @@ from PIL import Image
 import nbgen
 from nbgen.errors import NbgenError
 from nbgen.sampling import SAMPLERS
-from nbgen.teach.flow_settings import VIEWS, FlowError
+from nbgen.teach.flow_settings import VIEWS, FlowError, runnable
 from nbgen.teach.learning import TrainingError
 from nbgen.teach.measuring import PUBLISHED
+from nbgen.teach.noising import SCHEDULES
 from nbgen.teach.pages import png
 from nbgen.teach.score_field import FlowLab
 
@@ -44,6 +45,21 @@ def test_every_sampler_of_the_table_runs_from_the_same_starts() -> None:
         assert torch.allclose(one.points[0], other.points[0], atol=1e-5) and bool(one.end.isfinite().all())
         assert lab.state["runs"][0]["calls"] == row.calls(6)
         assert len(one.points) == (8 if row.extra_call else 7)  # PNDM asks once more at the same place
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_whatever_the_menu_offers_on_a_schedule_runs_on_it(schedule: str) -> None:
+    for name in runnable(schedule):
+        lab = small(distribution="ring of eight", view="sampling", schedule=schedule, sampler=name, steps=10)
+        (ends,) = lab.samples.values()
+        assert np.isfinite(ends).all(), name
+
+
+def test_a_bent_schedule_of_steps_whose_first_two_timesteps_fall_together() -> None:
+    # On a cosine the noise falls so fast that Karras' first sigmas round to one timestep.
+    lab = small(schedule="cosine", view="sampling", sampler="dpm++2m karras", reference_steps=200)
+    found = {row["steps"]: row["error"] for row in lab.errors(steps=[10, 80])}
+    assert found[80] < min(0.05, found[10] / 4)
 
 
 def test_forward_is_data_and_noise_by_the_schedule() -> None:

@@ -77,7 +77,9 @@ def test_samplers_written_out_and_those_of_diffusers(tmp_path: Path) -> None:
     several = small(view="sampling", sampler=["ddim", "heun"], steps=[12, 5])
     flowing = small(view="sampling", sampler=["euler", "dpm++2m"], schedule="flow", steps=6)
     zero = small(view="sampling", sampler=["ddim", "euler"], schedule="zero-SNR", steps=6)
-    agree([*labs, (several, 1), (flowing, 0), (flowing, 1), (zero, 0), (zero, 1)], tmp_path)
+    cosine = small(view="sampling", sampler=["dpm++2m karras", "heun karras"], schedule="cosine", steps=10)
+    both = [(lab, which) for lab in (flowing, zero, cosine) for which in (0, 1)]
+    agree([*labs, (several, 1), *both], tmp_path)
     for lab, _ in labs[:3]:
         code = lab.copy_code()
         assert "diffusers" not in code and len(code.splitlines()) <= 40
