@@ -31,6 +31,7 @@ from .pixels import (
     to_rgb,
 )
 from .recipe import FIELDS, Recipe
+from .show.smaller import at_most
 from .show.words import one_line
 from .values import one_or_several
 
@@ -167,10 +168,7 @@ class Picture:
         shown = self.shown()
         if max(shown.size) < SMALL:
             shown = enlarged(shown, SMALL)
-        elif max(shown.size) > WIDEST:
-            shown = shown.copy()
-            shown.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
-        return {"image/png": png_bytes(shown), "text/plain": repr(self)}
+        return {"image/png": png_bytes(at_most(shown, WIDEST)), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         parts = []

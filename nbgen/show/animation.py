@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import PictureFileError, did_you_mean
 from .apng import changes, write_apng
+from .smaller import at_most
 
 SIDE = 256
 """Pixels of the longer side in a cell: small frames are enlarged to it crisply, large ones reduced."""
@@ -32,7 +33,7 @@ def shown_png(frames: Frames, fps: float) -> bytes:
     One palette serves all frames, so that colours do not flicker.
     """
     every = -(-len(frames) // MOST_SHOWN)
-    small = [_reduced(frame()) for frame in frames[::every]]
+    small = [at_most(frame(), SIDE) for frame in frames[::every]]
     palette = _palette([partial(_itself, image) for image in small])
     indexed = (_enlarged(image.quantize(palette=palette, dither=Image.Dither.NONE)) for image in small)
     buffer = io.BytesIO()
@@ -142,14 +143,6 @@ def _even_sided(pixels: np.ndarray) -> np.ndarray:
     """Colours are kept at half the resolution, so both sides must be even: the last row or column is repeated."""
     height, width = pixels.shape[:2]
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    if max(image.size) <= SIDE:
-        return image
-    reduced = image.copy()
-    reduced.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return reduced
 
 
 def _enlarged(image: Image.Image) -> Image.Image:

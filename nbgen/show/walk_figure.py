@@ -11,6 +11,7 @@ from PIL import Image
 from .figure_files import ShownFigure
 from .grid_figure import find_theme
 from .lettering import drawable, families
+from .smaller import at_most
 
 _WIDTH = 8.8
 _MARGIN, _GAP = 0.62, 0.06
@@ -35,7 +36,7 @@ def walk_figure(
     theme: "light", "dark" or "notebook" (transparent)
     """
     colours = find_theme(theme)
-    images = [_reduced(frame()) for frame in frames]
+    images = [at_most(frame(), _MOST) for frame in frames]
     last = max(1, len(steps), *places)
     # As wide as fits between the two frames that stand closest.
     nearest = min((right - left for left, right in pairwise(places)), default=last) / last
@@ -77,11 +78,3 @@ def walk_figure(
             family=families(),
         )
     return figure
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    if max(image.size) <= _MOST:
-        return image
-    reduced = image.copy()
-    reduced.thumbnail((_MOST, _MOST), Image.Resampling.LANCZOS)
-    return reduced

@@ -6,10 +6,10 @@ import io
 from typing import Any
 
 import traitlets
-from PIL import Image
 
 from ..errors import RecipeError
 from ..pixels import png_bytes
+from ..show.smaller import at_most
 from ..verbs.judging import CHOICES, BlindTest
 from .overlay import Overlay, name_of, script, style
 
@@ -52,7 +52,7 @@ class BlindPanel(Overlay):
         """What the page shows now. The two pictures travel together, so that no half of a pair is ever seen."""
         state: dict[str, Any] = {"number": self.test.answered, "total": len(self.test), "pictures": []}
         if not self.test.done:
-            state["pictures"] = [_small(image) for image in self.test.pair()]
+            state["pictures"] = [png_bytes(at_most(image, LARGEST)) for image in self.test.pair()]
             state["side"] = max(self.test.pair()[0].size)
         return state
 
@@ -81,9 +81,3 @@ class BlindPanel(Overlay):
         with self.hold_sync():
             self.question, self.result = self._question(), self._result()
         self.refresh()
-
-
-def _small(image: Image.Image) -> bytes:
-    if max(image.size) > LARGEST:
-        image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
-    return png_bytes(image)

@@ -16,6 +16,7 @@ from .. import unshown
 from ..errors import PictureFileError, RecipeError
 from ..picture import as_image
 from ..pixels import enlarged, png_bytes
+from ..show.smaller import at_most
 from ..values import as_size
 from .overlay import Overlay, name_of, script, style
 
@@ -148,9 +149,7 @@ class Pad(Overlay):
 
     def still(self) -> dict[str, Any]:
         unshown.shown(self._given)
-        shown = self._for_the_notebook()
-        if max(shown.size) > 512:
-            shown.thumbnail((512, 512), Image.Resampling.LANCZOS)
+        shown = at_most(self._for_the_notebook(), 512)
         return {"image/png": png_bytes(enlarged(shown, 320)), "text/plain": repr(self)}
 
     def _blank(self) -> Image.Image:

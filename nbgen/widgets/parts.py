@@ -17,6 +17,7 @@ from PIL import Image
 
 from ..picture import Picture
 from ..pixels import png_bytes
+from ..show.smaller import at_most
 from .overlay import script, style
 
 THUMB = 128
@@ -105,11 +106,8 @@ class Stage(Part):
             state: dict[str, Any] = {"picture": b"", "caption": "", "side": 0}
         else:
             image = picture.pixels()
-            side = max(image.size)
-            if side > MOST_SHOWN:
-                image = image.copy()
-                image.thumbnail((MOST_SHOWN, MOST_SHOWN), Image.Resampling.LANCZOS)
-            state = {"picture": png_bytes(image), "caption": caption_of(picture), "side": side}
+            png = png_bytes(at_most(image, MOST_SHOWN))
+            state = {"picture": png, "caption": caption_of(picture), "side": max(image.size)}
         with self.hold_sync():
             self.set_trait("picture", state["picture"])
             self.caption, self.side = state["caption"], state["side"]
