@@ -6,7 +6,6 @@ the four seeds together. Same weights, steps, seeds and threads, nothing stored,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -19,7 +18,7 @@ from ..models.base import Model
 from ..show.table import Table
 from ..verbs.comparing import compare
 from .drawing import PROMPT
-from .starting import python
+from .starting import resident_bytes, resident_rows
 from .timing import in_turns, ratio, seconds
 
 SAMPLERS: dict[str, str] = {
@@ -34,13 +33,12 @@ SEEDS = (0, 1, 2, 3)
 GUIDANCE = (2.0, 4.0, 7.0)
 STEPS = 12
 
-_PEAK = """
-import resource, sys, nbgen
+_MADE = """
+import nbgen
 grid = nbgen.compare({prompt!r}, seed=range({cells}), steps=4, sampler="ddim", guidance=1)
 assert len(grid) == {cells} and grid._repr_mimebundle_()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
-"""Makes, keeps and shows a grid, and prints the most memory that was ever resident, in bytes.
+"""Makes, keeps and shows a grid.
 
 Four steps, so that 72 cells are work enough to measure the knee for, as 1,000 are: what that takes is in both.
 """
@@ -108,9 +106,7 @@ def measure(repeats: int, model: Model, pipe: Any) -> Gridded:
 
 def peak_bytes(cells: int) -> int | None:
     """The most resident memory of a fresh Python that makes and shows a grid of mini; None on Windows."""
-    if os.name == "nt":
-        return None
-    return int(python(_PEAK.format(prompt=PROMPT, cells=cells)).split()[-1])
+    return resident_bytes(_MADE.format(prompt=PROMPT, cells=cells))
 
 
 def table(found: Gridded, peaks: dict[int, int | None]) -> Table:
@@ -140,16 +136,7 @@ def table(found: Gridded, peaks: dict[int, int | None]) -> Table:
         {"figure": f"seconds a cell, {cells} cell{'' if cells == 1 else 's'}", "nbgen": f"{each:.2f} s"}
         for cells, each in found.seconds_a_cell.items()
     ]
-    rows += [
-        {
-            "figure": f"resident memory of {cells:,} cells",
-            "nbgen": f"{peak / 2**30:.2f} GiB",
-            "wanted": "flat",
-        }
-        for cells, peak in peaks.items()
-        if peak is not None
-    ]
-    return Table(rows)
+    return Table(rows + resident_rows({f"{cells:,} cells": peak for cells, peak in peaks.items()}))
 
 
 class _Stock:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,10 +16,7 @@ from ..errors import NbgenError
 from .timing import seconds
 
 _FIRST_PICTURE = "import nbgen; nbgen.generate('a red apple', seed=0)[0].image.load()"
-_PEAK = """
-import resource, sys
-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-"""
+_RESIDENT = 'resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)'
 """The most memory that was ever resident, in bytes: macOS says bytes, Linux KiB (getrusage(2))."""
 
 
@@ -38,13 +36,30 @@ def quickstart_bytes() -> int | None:
     if os.name == "nt":
         return None
     notebook: Any = demo.read(notebooks.shipped() / notebooks.QUICKSTART)
-    notebook.cells.append(type(notebook.cells[0])(cell_type="code", source=_PEAK, metadata={}, outputs=[]))
+    source = f"import resource, sys\n{_RESIDENT}"
+    notebook.cells.append(type(notebook.cells[0])(cell_type="code", source=source, metadata={}, outputs=[]))
     failure = demo.execute(notebook)
     if failure is not None:
         raise NbgenError(
             "the quickstart fails, so its memory is not known: python -m nbgen demo shows where."
         )
     return int(notebook.cells[-1].outputs[0].data["text/plain"])
+
+
+def resident_bytes(code: str) -> int | None:
+    """The most resident memory of a fresh Python that runs this code; None on Windows."""
+    if os.name == "nt":
+        return None
+    return int(python(f"{code}\nimport resource, sys\nprint({_RESIDENT})").split()[-1])
+
+
+def resident_rows(found: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    """Rows of a table: what was made → the bytes that it took, which are to be about the same for little and much."""
+    return [
+        {"figure": f"resident memory of {what}", "nbgen": f"{most / 2**30:.2f} GiB", "wanted": "flat"}
+        for what, most in found.items()
+        if most is not None
+    ]
 
 
 def python(code: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ..models.loading import load
 from ..show.table import Table
 from ..verbs.interpolating import interpolate
 from ..verbs.walk import Walk
-from .starting import python
+from .starting import resident_bytes, resident_rows
 from .timing import in_turns, ratio
 
 ENDS = ("a cat face on a yellow background", "a dog face on a blue background")
@@ -26,13 +25,12 @@ OFF_THE_FADE = "off the cross-fade, in steps"
 ENOUGH_STEPS = 3
 """Steps between neighbours that frames are from the nearest blend of the ends, where a walk is more than a fade."""
 
-_PEAK = """
-import resource, sys, nbgen
+_MADE = """
+import nbgen
 walk = nbgen.interpolate({ends!r}, frames={frames}, seed=7, steps=2, sampler="ddim", guidance=1)
 assert len(walk) == {frames} and walk.smoothness and walk._repr_mimebundle_()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
-"""Makes, measures and shows a walk, and prints the most memory that was ever resident, in bytes."""
+"""Makes, measures and shows a walk."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +84,7 @@ def measure(repeats: int, model: Model, pipe: Any, frames: int = FRAMES, steps: 
 
 def peak_bytes(frames: int) -> int | None:
     """The most resident memory of a fresh Python that makes, measures and shows a walk of mini; None on Windows."""
-    if os.name == "nt":
-        return None
-    return int(python(_PEAK.format(ends=list(ENDS), frames=frames)).split()[-1])
+    return resident_bytes(_MADE.format(ends=list(ENDS), frames=frames))
 
 
 def table(found: Walked, peaks: dict[int, int | None]) -> Table:
@@ -107,16 +103,7 @@ def table(found: Walked, peaks: dict[int, int | None]) -> Table:
             "wanted": "≤ 1",
         },
     ]
-    rows += [
-        {
-            "figure": f"resident memory of a walk of {frames} frames",
-            "nbgen": f"{peak / 2**30:.2f} GiB",
-            "wanted": "flat",
-        }
-        for frames, peak in peaks.items()
-        if peak is not None
-    ]
-    return Table(rows)
+    return Table(rows + resident_rows({f"a walk of {frames} frames": peak for frames, peak in peaks.items()}))
 
 
 def drawn_pairs(objects: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, str]]:
