@@ -42,15 +42,24 @@ def is_rectangle(value: Any) -> bool:
 
 def blob_of(name: str, value: Any) -> str:
     """The content hash of a picture, PIL image, array or path, held by the store. PictureFileError, RecipeError."""
+    image = _read(name, value)
+    if name == "mask":
+        image = _two_valued(image)
+    return default_store().hold_blob(image)
+
+
+def pixels_at(value: Any, size: tuple[int, int], name: str = "picture") -> np.ndarray:
+    """What stands for a picture as RGB at a size, uint8 (height, width, 3). Raises PictureFileError, RecipeError."""
+    return np.asarray(fitted(_read(name, value), size).convert("RGB"))
+
+
+def _read(name: str, value: Any) -> Image.Image:
     if isinstance(value, (list, set, Mapping)) and not is_rectangle(value):
         raise RecipeError(f"{name} takes one picture here; nbgen.compare({name}=[…]) takes a list of them.")
     if value is None or isinstance(value, (bool, int, float)) or callable(value) or type(value) is object:
         raise RecipeError(f"{name} takes a picture, a PIL image, an array or a path, not {brief(value)}.")
     _check_count(name, value)
-    image = as_image(value)
-    if name == "mask":
-        image = _two_valued(image)
-    return default_store().hold_blob(image)
+    return as_image(value)
 
 
 def control_blobs(value: Any) -> dict[str, tuple[str, float]]:

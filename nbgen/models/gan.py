@@ -30,6 +30,11 @@ class OneForward(Model):
     def defaults(self) -> Mapping[str, Any]:
         return {"truncation": 1.0, "size": self._size}
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its pictures, the only size it has."""
+        return self._size
+
     def check(self, recipe: Recipe) -> Recipe:
         if recipe.size != self._size:
             raise RecipeError(

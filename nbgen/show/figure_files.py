@@ -29,23 +29,37 @@ class ShownFigure(Figure):
 
 
 def figure_bytes(
-    figure: Figure, suffix: str, *, info: PngInfo | None = None, xmp: bytes | None = None
+    figure: Figure,
+    suffix: str,
+    *,
+    info: PngInfo | None = None,
+    xmp: bytes | None = None,
+    document: Mapping[str, str] | None = None,
 ) -> bytes:
     """The figure as the content of a file that ends in `suffix`: ".png", ".webp" or ".pdf".
 
-    `info` are the text chunks of a PNG and `xmp` the metadata of a WebP. Nothing else is said in the file: no
-    date, no program, no user. Raises PictureFileError for another suffix and for what the format cannot hold.
+    `info` are the text chunks of a PNG, `xmp` the metadata of a WebP and `document` the information of a PDF (Title,
+    Subject, Keywords). Nothing else is said in the file: no date, no program, no user. Raises PictureFileError for
+    another suffix and for what the format cannot hold.
     """
     writers: Mapping[str, Callable[[], bytes]] = {
         ".png": lambda: _png(figure, info),
         ".webp": lambda: _webp(figure, xmp),
-        ".pdf": lambda: _pdf(figure),
+        ".pdf": lambda: _pdf(figure, document or {}),
     }
     if suffix.lower() not in writers:
         raise PictureFileError(
             f"a figure is saved as .png, .webp or .pdf, not {suffix!r}: {did_you_mean(suffix, writers)}"
         )
     return writers[suffix.lower()]()
+
+
+def small_png(figure: Figure) -> bytes:
+    """The figure as a PNG of 256 colours, a third as large: for cells with many pictures, kept in a notebook."""
+    buffer = io.BytesIO()
+    image = as_image(figure).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def as_image(figure: Figure) -> Image.Image:
@@ -76,7 +90,8 @@ def _webp(figure: Figure, xmp: bytes | None) -> bytes:
     return buffer.getvalue()
 
 
-def _pdf(figure: Figure) -> bytes:
+def _pdf(figure: Figure, document: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="pdf", metadata={"Creator": None, "Producer": None, "CreationDate": None})
+    silent = {"Creator": None, "Producer": None, "CreationDate": None}
+    figure.savefig(buffer, format="pdf", metadata={**silent, **document})
     return buffer.getvalue()

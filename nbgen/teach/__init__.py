@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
+    "album": "albums",
     "check": "exercises",
     "drawn": "distributions",
     "flow": "score_field",
@@ -21,9 +22,10 @@ _HOMES = {
 }
 """Every public name and the module it lives in. A public name is never the name of a module."""
 
-__all__ = ["check", "drawn", "flow", "gan", "latent"]
+__all__ = ["album", "check", "drawn", "flow", "gan", "latent"]
 
 if TYPE_CHECKING:
+    from .albums import album
     from .distributions import drawn
     from .exercises import check
     from .gan_game import gan

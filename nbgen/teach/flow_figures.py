@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..show.curves import COLOURS, MARKERS
+from ..show.figure_files import ShownFigure
 from .stills import DASHES, INK, QUIET, SIZE, SQUARE, dress, named, square
 
 _LEVELS = (0.02, 0.1, 0.3, 0.6, 0.9)
@@ -18,7 +19,7 @@ _LEVELS = (0.02, 0.1, 0.3, 0.6, 0.9)
 
 def figure(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """A frame of the laboratory, drawn: the plane on the left, its chart on the right."""
-    made = Figure(figsize=(9.6, 4.9), dpi=100, layout="constrained")
+    made = ShownFigure(figsize=(9.6, 4.9), dpi=100, layout="constrained")
     left, right = made.subplots(1, 2, width_ratios=(1.12, 1))
     _plane(left, state, arrays)
     _chart(right, state["chart"], arrays)

@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ..show.curves import COLOURS
+from ..show.figure_files import ShownFigure
 from .stills import DASHES, INK, QUIET, SIZE, SQUARE, dress, named, square
 
 _SIGNS = LinearSegmentedColormap.from_list("signs", ["#EAA06C", "#FFFFFF", "#7FB8DA"])
@@ -21,7 +22,7 @@ _SIGNS = LinearSegmentedColormap.from_list("signs", ["#EAA06C", "#FFFFFF", "#7FB
 def figure(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """A frame of the laboratory, drawn: a plane for each run, and beside them or below them the two charts."""
     sides = words["sides"]
-    made = Figure(figsize=(9.6, 4.9 if len(sides) == 1 else 8.0), dpi=100, layout="constrained")
+    made = ShownFigure(figsize=(9.6, 4.9 if len(sides) == 1 else 8.0), dpi=100, layout="constrained")
     if len(sides) == 1:
         mosaic, ratios = [["plane 0", "chart 0"], ["plane 0", "chart 1"]], {"width_ratios": (1.12, 1)}
     else:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..show.curves import COLOURS
+from ..show.figure_files import ShownFigure
 from .stills import INK
 
 _SIZE = 10
@@ -25,7 +26,7 @@ def picture_table(
 ) -> Figure:
     """uint8 pictures (rows, columns, height, width, 3) as a Figure; a white picture stands for an empty cell."""
     columns = ["\n".join(textwrap.wrap(name, _LETTERS)) for name in columns]
-    figure = Figure(figsize=_size(pictures, rows, columns, title, cell), dpi=100, layout="constrained")
+    figure = ShownFigure(figsize=_size(pictures, rows, columns, title, cell), dpi=100, layout="constrained")
     _table(figure, pictures, rows, columns, title)
     return figure
 
@@ -40,7 +41,7 @@ def curve_below(
 ) -> Figure:
     """A table of pictures, and below each column the curve's value there."""
     width, height = _size(pictures, rows, columns, "", _CELL)
-    figure = Figure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
+    figure = ShownFigure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
     above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(height, 1.9)))
     _table(above, pictures, rows, columns, "")
     axes = below.subplots()
@@ -58,7 +59,7 @@ def way_to(
     shown = np.linspace(0, len(path) - 1, min(6, len(path))).round().astype(int)
     table = np.stack([sought, *path[shown], found])[None]
     width, height = _size(table, [""], ["step"], "", _CELL)
-    figure = Figure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
+    figure = ShownFigure(figsize=(width, height + 1.9), dpi=100, layout="constrained")
     above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(height, 1.9)))
     _table(above, table, [""], ["sought", *(f"step {steps[place]}" for place in shown), "best"], "")
     axes = below.subplots()
@@ -72,7 +73,7 @@ def state_figure(
     picture: np.ndarray, words: Sequence[str], names: Sequence[str], amounts: Sequence[float]
 ) -> Figure:
     """The laboratory as a still: its picture, what it is, and how far it was pushed along each direction."""
-    figure = Figure(figsize=(7.6, 3.3), dpi=100, layout="constrained")
+    figure = ShownFigure(figsize=(7.6, 3.3), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
     left.imshow(picture, interpolation="nearest")
     left.set_axis_off()

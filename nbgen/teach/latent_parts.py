@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..models.gan_styles import as_layers, parse_direction, styles_of
 from ..models.styled_gan import StyledGenerator
 from ..picture import Picture
 from ..recipe import Recipe
+from ..show.figure_files import small_png
 from ..training.gan_measures import spread
 from .latent_figures import curve_below, picture_table, way_to
 
@@ -26,14 +28,28 @@ MOST = 400
 """Pictures that one part draws at most."""
 
 
+class Part(ABC):
+    """What all parts have: a figure, which a cell shows."""
+
+    @abstractmethod
+    def figure(self) -> Figure:
+        """The part as a matplotlib Figure."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of the latent space: .figure() draws it"
+
+    def _repr_png_(self) -> bytes:
+        return small_png(self.figure())
+
+
 def draw(model: StyledGenerator, styles: Tensor, batch: int = 32) -> np.ndarray:
     """Styles (n, layers, style) to pictures, uint8 (n, height, width, 3)."""
     with torch.no_grad():
         return np.concatenate([model.decode(model.synthesis(part)) for part in styles.split(batch)])
 
 
-@dataclass(frozen=True, eq=False)
-class Truncation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Truncation(Part):
     """Pictures of some seeds at some truncations, uint8 (truncations, seeds, height, width, 3), and their spread.
 
     diversity: for each truncation the mean root mean square difference of two pictures of many seeds
@@ -77,8 +93,8 @@ def truncation_row(
     return Truncation(tuple(map(float, truncations)), tuple(seeds), np.stack(shown), tuple(spreads))
 
 
-@dataclass(frozen=True, eq=False)
-class Mixing:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixing(Part):
     """Pictures, uint8 (rows, columns, height, width, 3): each row's seed with some layers of each column's.
 
     own: the rows' own pictures; other: the columns' own
@@ -132,8 +148,8 @@ def mixing_matrix(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Arithmetic:
+@dataclass(frozen=True, eq=False, repr=False)
+class Arithmetic(Part):
     """The sum of some styles: `styles` (layers, style), what they make, and what each term makes alone."""
 
     styles: Tensor
@@ -190,8 +206,8 @@ def called(term: Any) -> str:
     return f"{recipe.prompt or 'anything'}, seed {recipe.seed}"
 
 
-@dataclass(frozen=True, eq=False)
-class Sweep:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(Part):
     """Pictures along a direction, uint8 (seeds, amounts, height, width, 3)."""
 
     name: str
@@ -230,8 +246,8 @@ def sweep(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Projected:
+@dataclass(frozen=True, eq=False, repr=False)
+class Projected(Part):
     """A picture, uint8 (height, width, 3), and the styles nearest to it (see `models.gan_projection.Projection`)."""
 
     sought: np.ndarray
@@ -247,8 +263,8 @@ class Projected:
         return way_to(self.sought, self.found.path, self.found.picture, self.found.steps, self.found.errors)
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
+@dataclass(frozen=True, eq=False, repr=False)
+class Judged(Part):
     """A picture and what the discriminator says of it (see `models.gan_projection.Judgement`)."""
 
     picture: np.ndarray

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ModelError, RecipeError, brief, did_you_mean
 from ..files import as_path, write_file
-from ..inputs import blob_of, fitted, opened
+from ..inputs import pixels_at
 from ..models.gan_projection import judge, project
 from ..models.gan_styles import parse_direction, styles_of
 from ..models.loading import load
@@ -37,8 +37,8 @@ def latent(model: Any = "mini-gan", *, prompt: str = "", seed: int = 0) -> Laten
     prompt, seed: where it begins
 
         lab = nbgen.teach.latent(prompt="any fruit")
-        lab.truncation().figure()
-        lab.mixing("fine").figure()
+        lab.truncation()
+        lab.mixing("fine")
         lab.set(direction={"c0": 2})
 
     Raises ModelError for a model without styles, RecipeError for words outside its vocabulary.
@@ -170,12 +170,12 @@ class LatentLab(Laboratory):
 
     def project(self, picture: Any, *, steps: int = 200) -> parts.Projected:
         """The styles nearest to any picture (a Picture, PIL image, array or path), by optimisation."""
-        pixels = self._pixels_of(picture)
+        pixels = pixels_at(picture, self.model.size)
         return parts.Projected(pixels, project(self.model, pixels, steps=as_count("steps", steps, 1, 5000)))
 
     def judge(self, picture: Any = None, prompt: str = "") -> parts.Judged:
         """What the discriminator says of a picture, by default the laboratory's own, asked for with a prompt."""
-        pixels = self.pixels() if picture is None else self._pixels_of(picture)
+        pixels = self.pixels() if picture is None else pixels_at(picture, self.model.size)
         return parts.Judged(pixels, judge(self.model, pixels, prompt), prompt)
 
     # Named directions.
@@ -257,12 +257,6 @@ class LatentLab(Laboratory):
     def _seeds(self, n: int) -> list[int]:
         first = self.recipe.seed if isinstance(self.recipe.seed, int) else 0
         return [first + place for place in range(as_count("n", n, 1, 20))]
-
-    def _pixels_of(self, picture: Any) -> np.ndarray:
-        """Anything that stands for a picture, at the size that the model draws: uint8 (height, width, 3)."""
-        image = opened(blob_of("picture", picture))
-        assert self.recipe.size is not None
-        return np.asarray(fitted(image, self.recipe.size).convert("RGB"))
 
     @staticmethod
     def _room(count: int) -> None:

@@ -11,7 +11,7 @@ import nbgen
 from nbgen.errors import ModelError, NbgenError, RecipeError
 from nbgen.models.gan_projection import judge, project
 from nbgen.models.gan_styles import styles_of
-from nbgen.teach import latent_parts
+from nbgen.teach import albums, latent_parts
 from nbgen.testing import tiny_gan, tiny_style_gan
 
 
@@ -50,6 +50,9 @@ def test_truncation(gan, lab):
     assert close(row.pictures[1, 1], drawn(gan, prompt="any fruit", seed=2, truncation=0.5))
     assert row.diversity[0] == pytest.approx(0, abs=1e-3) and sorted(row.diversity) == list(row.diversity)
     assert len(row.figure().get_axes() or row.figure().subfigs) >= 2
+    # A cell shows it, and its figure, without pyplot; the figure's repr is no wall of numbers.
+    assert row._repr_png_().startswith(b"\x89PNG") and len(repr(row)) < 80
+    assert len(row._repr_png_()) < len(row.figure()._repr_png_())
 
 
 def test_mixing(gan, lab):
@@ -188,3 +191,24 @@ def test_refusals(lab):
         lab.mixing(n=20, layers="fine") and lab.truncation([0.1] * 40, n=20)
     with pytest.raises(RecipeError, match="first"):
         nbgen.teach.latent(lab.model).keep("nothing")
+
+
+def test_an_album_says_what_is_nearest(gan, monkeypatch):
+    monkeypatch.setattr(albums, "FEW", 100)  # this autoencoder has learnt nothing: its latents are no guide
+    album = nbgen.teach.album(gan)
+    assert len(album) == len(gan.words.objects) * len(gan.words.backgrounds)
+    name, background = gan.words.objects[1], list(gan.words.backgrounds)[1]
+    picture = nbgen.generate(f"a {name} on a {background} background", model=gan, seed=5)[0]
+    for given in (picture, picture.image, np.asarray(picture.image), [picture]):
+        (found,) = album.nearest(given)
+        assert (found.name, found.background) == (name, background) and found.distance < 0.005
+    dark = np.clip(np.asarray(picture.image).astype(float) - 51, 0, 255).astype(np.uint8)
+    assert album.nearest(dark)[0].distance > found.distance
+    assert album.nearest([]) == [] and "tiny" in repr(album)
+
+
+def test_an_album_needs_names_and_pictures(gan):
+    with pytest.raises(ModelError, match="no list of names"):
+        nbgen.teach.album(tiny_gan())
+    with pytest.raises(RecipeError, match="takes a picture"):
+        nbgen.teach.album(gan).nearest(3)
