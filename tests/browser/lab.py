@@ -220,6 +220,19 @@ class Notebook:
         self.page.wait_for_timeout(500)
         self.wait_until_idle()
 
+    def lose_kernel(self, gone: str, seconds: float = PATIENCE) -> None:
+        """Restart the kernel, whatever it is doing, and wait until what `gone` selects has left the page."""
+        self.command("notebook:restart-kernel", wait=False)
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.wait_for_selector(gone, state="detached", timeout=seconds * 1000)
+
+    def begin_again(self) -> None:
+        """Run all with the kernel that came in place of a lost one."""
+        self.complaints.clear()  # JupyterLab's own, about messages that were on their way
+        self.page.wait_for_timeout(500)
+        self.wait_until_idle()
+        self.run_all()
+
     def interrupt(self) -> None:
         self.command("notebook:interrupt-kernel")
 

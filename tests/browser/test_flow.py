@@ -173,12 +173,7 @@ def test_two_laboratories_and_a_kernel_restarted_in_the_middle(open_notebook: Op
         one.get_by_role("button", name="Play").click()
         notebook.run(2)
         assert said(notebook, 2) == "forward True\n"
-        notebook.command("notebook:restart-kernel", wait=False)
-        notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
-        notebook.page.wait_for_selector(PANEL, state="detached")
+        notebook.lose_kernel(PANEL)
         assert notebook.page.locator(".jp-RenderedImage img").first.is_visible()
-        notebook.complaints.clear()  # JupyterLab's own, about messages that were on their way
-        notebook.page.wait_for_timeout(500)
-        notebook.wait_until_idle()
-        notebook.run_all()
+        notebook.begin_again()
         panel_ready(notebook, 2)

@@ -159,14 +159,9 @@ def test_saved_reopened_and_restarted(open_notebook: Open, lab, browser) -> None
         assert set(output["data"]) == {"image/png", "text/plain"} and output["data"]["image/png"] != first
         assert "widget" not in notebook.path.read_text()
         press(notebook, "Play")
-        notebook.command("notebook:restart-kernel", wait=False)  # in the middle of it
-        notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
-        notebook.page.wait_for_selector(PANEL, state="detached")
+        notebook.lose_kernel(PANEL)  # in the middle of it
         assert notebook.page.locator(".jp-RenderedImage img").first.is_visible()
-        notebook.complaints.clear()  # JupyterLab's own, about messages that were on their way
-        notebook.page.wait_for_timeout(500)
-        notebook.wait_until_idle()
-        notebook.run_all()
+        notebook.begin_again()
         panel_ready(notebook, 2)
         notebook.save()
         path = notebook.path

@@ -152,8 +152,6 @@ def test_a_kernel_that_goes_takes_its_strip_along(open_notebook: Open) -> None:
     with open_notebook("dies", [START, "slow.make(40)"]) as notebook:
         notebook.run_all(wait=False)
         wait_for_strip(notebook, 1)
-        notebook.command("notebook:restart-kernel", wait=False)
-        notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
-        notebook.page.wait_for_selector(STRIP, state="detached", timeout=10_000)
+        notebook.lose_kernel(STRIP, seconds=10)
         assert saved(notebook)[1] == []
         notebook.complaints.clear()  # JupyterLab's own, about messages that were on their way
