@@ -153,8 +153,13 @@ def whole(pipe: Any) -> list[Any]:
 
 
 def parts_of(pipe: Any) -> dict[str, Any]:
-    """The pipeline's registered parts by name, those that it lacks left out."""
-    return {name: part for name, part in vars(pipe).items() if name in pipe.config and part is not None}
+    """The pipeline's parts by name, those that it lacks left out: what it registered, and modules that it just has."""
+    registered = getattr(pipe, "config", {})  # one that registers nothing has none
+    return {
+        name: part
+        for name, part in vars(pipe).items()
+        if part is not None and (name in registered or isinstance(part, torch.nn.Module))
+    }
 
 
 @contextlib.contextmanager

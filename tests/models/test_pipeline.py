@@ -326,6 +326,26 @@ def test_a_pipeline_with_random_numbers_of_its_own_is_run_alone_and_can_be_repea
     assert not np.array_equal(pixels(made[0]), pixels(made[1]))
 
 
+class Unregistered(Unheard):
+    """Its network is its own affair: diffusers does not know that it has one."""
+
+    def __init__(self, unet: Any = None) -> None:
+        self.network = unet
+
+    def __call__(self, prompt: Any, generator: Any = None) -> Any:
+        grey = np.uint8(255 * torch.sigmoid(self.network.weight[0, 0]).item())
+        return SimpleNamespace(images=[Image.fromarray(np.full((8, 8, 3), grey))])
+
+
+def test_a_pipeline_that_registers_nothing_is_known_by_the_modules_that_it_has() -> None:
+    pipe = Unregistered(torch.nn.Linear(1, 1))
+    before = nbgen.generate("a cat", seed=1, model=pipe)[0]
+    with torch.no_grad():
+        pipe.network.weight.add_(1.0)
+    after = nbgen.generate("a cat", seed=1, model=pipe)[0]
+    assert after.key != before.key and not np.array_equal(pixels(before), pixels(after))
+
+
 def _calls(signature: str) -> Any:
     names: dict[str, Any] = {"Unheard": Unheard}
     exec(f"class Other(Unheard):\n    def __call__(self, {signature}): return {{}}", names)
