@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from .axes import Axis, field_axis, label_of, length_of, replace_word, varies
+from .axes import Axis, field_axis, label_of, replace_word, varies
+from .counting import LIMIT, check_count, some_cells
 from .errors import RecipeError
 from .layout import Cell, Index, Layout, find_reference, in_words, listed
 from .names import check_fields
-
-LIMIT = 10_000
-"""Cells that a comparison may have unless `limit=` says otherwise."""
-MOST_CELLS = 100_000
-"""Cells that it may have whatever `limit=` says: each is checked before anything runs, some ten thousand a second."""
 
 MOST_PROBLEMS = 12
 
@@ -37,16 +32,28 @@ def lay_out(
     where: Callable[..., bool] | None = None,
     reference: Any = None,
     limit: int = LIMIT,
+    rough: Callable[[Sequence[Any], int], str] = lambda some, count: "",
 ) -> Layout:
     """The cells of a comparison, each with its recipe, or one RecipeError that lists everything that is wrong.
 
     `given` are axes without a keyword and `fields` the keywords in the order written, the prompt first. `base`
     are fields to start from (those of a picture), which both override. `known` are the fields the model has and
     the arguments the verb takes; `resolve(**fields)` makes one recipe. `where` keeps a cell where it returns
-    True; it takes the fields and axis titles that it names as parameters.
+    True; it takes the fields and axis titles that it names as parameters. `rough` says what so many cells would
+    take, from some of their recipes.
     """
     problems = check_fields([name for name, value in fields.items() if not isinstance(value, Axis)], known)
-    _check_count(given, fields, n, limit, problems)
+    too_many = check_count(
+        given,
+        fields,
+        n,
+        limit,
+        lambda count: rough(
+            [resolve(**{**base, **cell}) for cell in some_cells(given, fields, count)], count
+        ),
+    )
+    if too_many:
+        _raise([*problems, too_many])
     axes, fixed = _split(
         given,
         {name: value for name, value in fields.items() if name in known or isinstance(value, Axis)},
@@ -70,27 +77,6 @@ def lay_out(
     if positions and all(layout.reference_of(number) is None for number in range(len(cells))):
         raise RecipeError(f"the reference {in_words(reference)} is in no cell: where= skips all of it.")
     return layout
-
-
-def _check_count(
-    given: Sequence[Any], fields: Mapping[str, Any], n: Any, limit: int, problems: list[str]
-) -> None:
-    """Raises where there would be too many cells, before as much as a label is made for each."""
-    named = [(each.title, each) for each in given if isinstance(each, Axis)]
-    named += [(name, value) for name, value in fields.items() if varies(value)]
-    lengths = [(title, max(1, length_of(each))) for title, each in named]
-    if hasattr(n, "__index__") and n.__index__() > 1:
-        lengths.append(("n", n.__index__()))
-    count = math.prod(length for _, length in lengths)
-    if count > min(limit, MOST_CELLS):
-        product = " × ".join(f"{length:,} ({title})" for title, length in lengths)
-        remedy = (
-            f"the limit is {limit:,}: vary less, or say limit={count}."
-            if count <= MOST_CELLS
-            else f"one comparison has at most {MOST_CELLS:,}: vary less, or compare in parts."
-        )
-        problems.append(f"{product} would be {count:,} cells, and {remedy}")
-        _raise(problems)
 
 
 def _split(

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from .errors import PictureFileError, did_you_mean, nearest
+from .errors import PictureFileError, brief, did_you_mean, nearest
 from .png import SIGNATURE, without_text
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -79,6 +79,12 @@ def array_to_rgb(array: Any) -> Image.Image:
         raise PictureFileError(
             f"this {type(array).__name__} is not an array of pixels: {_reason(error)}"
         ) from None
+    if values.ndim == 0:
+        plain = array is None or isinstance(array, (bool, int, float))
+        raise PictureFileError(
+            f"{brief(array) if plain else f'this {type(array).__name__}'} is no picture: "
+            "a Picture, PIL image, array or file is one."
+        )
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)) or 0 in values.shape:

@@ -121,7 +121,8 @@ def test_a_photograph_stands_upright() -> None:
         (np.full((4, 4, 3), np.nan), "0 to 1"),
         (np.full((4, 4, 3), 255.0), "runs from 255 to 255"),
         (np.zeros((4, 4, 3), np.int64), "uint8"),
-        (object(), "shape|uint8"),
+        (object(), "this object is no picture"),
+        (3, "3 is no picture"),
         (np.array([["a"]]), "uint8"),
     ],
 )

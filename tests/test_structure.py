@@ -20,8 +20,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split())
     for line in """
     errors machine openmp files quantities unshown saying show values mix model_ref recipe names axes layout arranging
-    combining captions png pixels cost marks parameters metadata picture index pruning shelf writer blobs storage inputs
-    samplers sampling session styling
+    captions png pixels cost marks parameters metadata picture index pruning shelf writer blobs storage inputs
+    counting combining samplers sampling session styling
     engine
     models
     jobs

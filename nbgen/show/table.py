@@ -33,7 +33,15 @@ class Table(Sequence[dict[str, Any]]):
     def __repr__(self) -> str:
         columns = self.columns
         cells = [columns, *([_text(row.get(name)) for name in columns] for row in self._rows)]
-        cells = [[cell if len(cell) <= 48 else cell[:47] + "…" for cell in line] for line in cells]
+        # The last column has room: what follows from a table is said there.
+        limits = [48] * (len(columns) - 1) + [160]
+        cells = [
+            [
+                cell if len(cell) <= limit else cell[: limit - 1] + "…"
+                for cell, limit in zip(line, limits, strict=True)
+            ]
+            for line in cells
+        ]
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -39,7 +39,7 @@ def _line(
 ) -> str:
     name = sampler if schedule is None else f"{sampler} ({schedule})"
     calls = sorted({BY_NAME[sampler].calls(recipe.steps) for recipe in recipes if recipe.steps is not None})
-    parts = [f"{' or '.join(map(str, calls))} calls"]
+    parts = [f"{' or '.join(map(str, calls))} call{'' if calls == [1] else 's'}"]
     model = models.get(recipes[0].model) if recipes[0].model is not None else None
     if isinstance(model, DrivenModel):
         found = {ends(recipe, model) for recipe in {recipe.steps: recipe for recipe in recipes}.values()}

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any, Literal, overload
 
+from PIL import Image
+
 from .. import session
 from ..axes import Axis, label_of, varies
-from ..combining import LIMIT, lay_out
+from ..combining import lay_out
+from ..counting import LIMIT
 from ..errors import RecipeError, brief
 from ..jobs import Job
 from ..layout import Layout
 from ..models.base import Model
 from ..models.residence import weightless
-from ..picture import Picture
+from ..picture import Picture, Pictures
 from ..recipe import Mix, ModelRef, Recipe
 from ..styling import styled
 from ..values import as_count
@@ -25,7 +29,7 @@ from .existing import compare_existing
 from .grid import Grid
 from .making import as_model, model_of, noted
 from .picture_axes import axes_with_hashes, with_hashes
-from .planning import Plan, estimate
+from .planning import Plan, estimate, roughly
 from .running import start_each
 from .waiting import deliver
 from .watching import say
@@ -86,9 +90,9 @@ def compare(
 
         grid = nbgen.compare("a cat face", sampler=["ddim", "dpm++2m", "heun"], seed=range(4), steps=12)
     """
-    if isinstance(start, (Mapping, PurePath)):
-        return compare_existing(start, axes, fields, n, where, reference)
     wishes = Wishes(wait, fresh, store, exact)
+    if isinstance(start, (Mapping, PurePath)):
+        return compare_existing(start, axes, fields, n, where, reference, wait)
     layout, models = _prepare(start, axes, fields, n, where, reference, limit)
     recipes = layout.recipes
     for line in [*_notes(recipes, models), *audit(layout, models)]:
@@ -179,7 +183,7 @@ def _prepare(
             stack.enter_context(model.settled())
         layout = lay_out(
             axes, given, known=known, resolve=resolve, base={"seed": 0, **base}, n=n, where=where,
-            reference=reference, limit=limit,
+            reference=reference, limit=limit, rough=partial(roughly, {model.ref: model for model in models}),
         )  # fmt: skip
         return layout, {model.ref: model for model in models}
 
@@ -196,6 +200,12 @@ def _given(start: Start, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dic
                 "this picture carries no recipe, so there is nothing to start from: give a prompt."
             )
         return given, {**base, **start.recipe.replace(model=None).written()}
+    several = start if isinstance(start, (list, Pictures)) else [start]
+    if any(isinstance(each, (Picture, Image.Image)) or getattr(each, "ndim", 0) > 1 for each in several):
+        raise RecipeError(
+            "pictures that exist already are compared under names: "
+            'nbgen.compare({"one": picture, "other": picture}), or a folder of them as a Path.'
+        )
     if isinstance(start, (str, Mix)) or varies(start):
         if "prompt" in given:
             raise RecipeError("the prompt is given twice: first, and as prompt=.")

@@ -107,7 +107,10 @@ class Convergence:
                     [max(each.errors) for each in points] if band else None,
                 )
             )
-        note = STOCHASTIC if any(each.stochastic for each in self.settings) else ""
+        drawn = [each for each in self.settings if each.stochastic]
+        note = STOCHASTIC if drawn else ""
+        if drawn and all(len(each.errors) == 1 for each in drawn):
+            note += " How far apart they end is seen over several noises: seed=range(4)."
         ylabel = f"RMSE of the latent to\n{self.reference}"
         return log_log(curves, "denoiser calls", ylabel, self._title, note)
 

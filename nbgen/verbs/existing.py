@@ -23,11 +23,12 @@ def compare_existing(
     n: int | None,
     where: Callable[..., bool] | None,
     reference: Any,
+    wait: bool = True,
 ) -> Grid:
     """A grid of pictures that were made before, here or elsewhere."""
-    if axes or fields or n is not None or where is not None:
+    if axes or fields or n is not None or where is not None or not wait:
         raise RecipeError(
-            "pictures that exist already are compared as they are: leave out fields, axes, n and where."
+            "pictures that exist already are compared as they are: leave out fields, axes, n, where and wait."
         )
     named = source if isinstance(source, Mapping) else _pictures_in(Path(source))
     if not named:

@@ -21,6 +21,7 @@ from ..show.grid_figure import ColourBar, grid_figure
 from ..show.measures import HEAT
 from ..show.table import Table
 from ..show.viewer import html_page, view_data
+from ..values import as_flag
 from . import measuring
 from .grid_files import figure_metadata, table_of, viewer_arguments
 from .reporting import report
@@ -137,7 +138,11 @@ class Grid:
             elif number in maps:
                 tile = replace(tile, image=maps[number])
             elif tile.image is not None:
-                tile = Tile(None, tile.size, "nothing to measure against")
+                other = against[number]
+                sized = other is not None and other in self.pictures_at
+                tile = Tile(
+                    None, tile.size, "not of its reference's size" if sized else "nothing to measure against"
+                )
             tiles.append(tile)
         bar = ColourBar(
             "Difference from the outlined reference (root mean square over the channels)", top, HEAT
@@ -147,10 +152,11 @@ class Grid:
     def measure(self, reference: Any = None, *, timing: bool = False, repeats: int = 3) -> Table:
         """A row for each cell: its values, denoiser calls, and its distance from the reference where there is one.
 
-        Adds RMSE (on pixels from 0 to 1), PSNR (dB) and SSIM. `timing=True` makes one picture of each distinct
-        setting anew, alone, warmed and `repeats` times, and adds the median seconds. Seconds that were shared
-        with a batch are never a measure. Where the model has an eye for words (a pipeline with a `clip_model`), the
-        column "agreement" is the cosine between picture and prompt. `table()` has the same columns from then on.
+        Adds RMSE (on pixels from 0 to 1), PSNR (dB) and SSIM, where a picture has its reference's size. `timing=True`
+        makes one picture of each distinct setting anew, alone, warmed and `repeats` times, and adds the median
+        seconds. Seconds that were shared with a batch are never a measure. Where the model has an eye for words (a
+        pipeline with a `clip_model`), the column "agreement" is the cosine between picture and prompt. `table()` has
+        the same columns from then on.
         """
         if reference is not None or self.layout.reference:
             against = measuring.references(self.layout, reference)
@@ -158,7 +164,7 @@ class Grid:
         told = measuring.agreements(self.pictures_at)
         if told:
             self.measured["agreement"] = told
-        if timing:
+        if as_flag("timing", timing):
             self.measured["seconds alone"] = measuring.seconds_alone(self.layout, self.pictures_at, repeats)
         return table_of(self.layout, self.pictures_at, self.reasons, self.measured)
 
@@ -189,11 +195,12 @@ class Grid:
     def save(self, path: str | os.PathLike[str], metadata: str = "recipe", *, theme: str = "light") -> Path:
         """Write the figure as .png, .webp or .pdf and return the path.
 
-        PNG and WebP carry the axes and every recipe unless `metadata="none"`. Raises PictureFileError.
+        It carries the axes and every recipe unless `metadata="none"`: a text chunk `nbgen-grid` in a PNG, XMP in a
+        WebP, the subject of a PDF. Raises PictureFileError.
         """
         target = as_path(path)
-        info, xmp = figure_metadata(self.layout, self.pictures_at, check_level(metadata))
-        return write_file(target, figure_bytes(self.figure(theme=theme), target.suffix, info=info, xmp=xmp))
+        said = figure_metadata(self.layout, self.pictures_at, check_level(metadata))
+        return write_file(target, figure_bytes(self.figure(theme=theme), target.suffix, **said))
 
     def save_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one HTML file that works offline: rearrange, zoom, recipes, wipe, blink and difference.

@@ -38,7 +38,8 @@ def table_of(
             plain = value is None or isinstance(value, (bool, int, float, str))
             row[each.title] = value if plain else each.labels[position]
         picture = pictures.get(number)
-        row["calls"] = picture.cost.calls if picture is not None else None
+        # 0 where a picture was made elsewhere, and nobody knows.
+        row["calls"] = picture.cost.calls or None if picture is not None else None
         row |= {name: values.get(number) for name, values in columns.items()}
         if reasons:
             row["failed"] = "" if picture is not None else reasons.get(number, "not made")
@@ -46,13 +47,11 @@ def table_of(
     return Table(rows)
 
 
-def figure_metadata(
-    layout: Layout, pictures: Mapping[int, Picture], level: str
-) -> tuple[PngInfo | None, bytes | None]:
-    """Axes and recipes for a saved figure: PNG chunks and an XMP packet; None, None at the level "none"."""
+def figure_metadata(layout: Layout, pictures: Mapping[int, Picture], level: str) -> dict[str, Any]:
+    """Axes and recipes for a saved figure, as `figure_bytes` takes them; nothing at the level "none"."""
     made = [(number, picture) for number, picture in sorted(pictures.items()) if picture.recipe is not None]
     if level == "none" or not made:
-        return None, None
+        return {}
     cells = [{"at": layout.cells[number].index, "recipe": _plain(picture)} for number, picture in made]
     if level == "full":
         cells = [
@@ -72,7 +71,11 @@ def figure_metadata(
     info = PngInfo()
     info.add_text(GRID, text, zip=True)
     info.add_itxt(XMP, xmp_packet(first, {}))
-    return info, xmp_packet(first, {"grid": text}).encode("ascii")
+    return {
+        "info": info,
+        "xmp": xmp_packet(first, {"grid": text}).encode("ascii"),
+        "document": {"Subject": text, "Keywords": "trainedAlgorithmicMedia"},
+    }
 
 
 def _plain(picture: Picture) -> dict[str, Any]:

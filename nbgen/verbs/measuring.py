@@ -48,13 +48,31 @@ def references(layout: Layout, reference: Any) -> list[int | None]:
 def distances(against: list[int | None], pictures: Mapping[int, Picture]) -> dict[str, dict[int, float]]:
     """RMSE, PSNR and SSIM by cell number, for the cells whose picture and reference are both there."""
     found: dict[str, dict[int, float]] = {name: {} for name in LARGER_IS_BETTER}
-    for number, other in enumerate(against):
-        if other is None or number not in pictures or other not in pictures:
-            continue
+    for number, other in comparable(against, pictures).items():
         here = distance(np.asarray(pictures[number].pixels()), np.asarray(pictures[other].pixels()))
         for name in found:
             found[name][number] = getattr(here, name)
     return found
+
+
+def comparable(against: list[int | None], pictures: Mapping[int, Picture]) -> dict[int, int]:
+    """The cells whose picture and reference are both there and of one size, and the reference's number.
+
+    Raises RecipeError where there are others to compare, and none of them is of its reference's size.
+    """
+    there = {
+        number: other
+        for number, other in enumerate(against)
+        if other is not None and number in pictures and other in pictures
+    }
+    sized = {
+        number: other for number, other in there.items() if pictures[number].size == pictures[other].size
+    }
+    if any(number != other for number, other in there.items()) and not any(
+        number != other for number, other in sized.items()
+    ):
+        raise RecipeError("no picture has the size of its reference, so there is no pixel-wise difference.")
+    return sized
 
 
 def agreements(pictures: Mapping[int, Picture]) -> dict[int, float]:
@@ -94,8 +112,8 @@ def heat_maps(
     """Difference maps as pictures, made when they are drawn, and the upper end of the scale they all share."""
     pairs = {
         number: (pictures[number], pictures[other])
-        for number, other in enumerate(against)
-        if other is not None and other != number and number in pictures and other in pictures
+        for number, other in comparable(against, pictures).items()
+        if other != number
     }
     if not pairs:
         raise RecipeError("no picture has a reference that was made, so there is no difference to show.")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from PIL import Image
+
 from ..axes import Axis, field_axis, label_of, varies
 from ..inputs import blob_of, control_blobs, is_picture, prompt_pictures
 from ..picture import Picture
@@ -66,4 +68,5 @@ def _name(value: Any) -> str:
     if isinstance(value, Picture):
         prompt = value.recipe.prompt if value.recipe is not None else None
         return one_line(value.name or (str(prompt) if prompt else "picture"))
-    return label_of(value) if value is None or not hasattr(value, "shape") else "picture"
+    nameless = hasattr(value, "shape") or isinstance(value, Image.Image)
+    return "picture" if nameless else label_of(value)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..jobs import submit
 from ..models.base import Model
 from ..models.footprints import needed
 from ..quantities import counted, in_bytes, in_time
-from ..recipe import Recipe
+from ..recipe import ModelRef, Recipe
 from ..storage import default_store
 from .wishes import Wishes
 
@@ -78,6 +78,22 @@ def estimate(
     sizes = [recipe.size or (0, 0) for recipe in different.values()]
     total = sum(3 * width * height for width, height in sizes)
     return Plan(len(recipes), len(different), len(stored), calls, rows, seconds, total, memory)
+
+
+def roughly(models: Mapping[ModelRef, Model], some: Sequence[Recipe], count: int) -> str:
+    """What `count` pictures would take if all were like `some` of them: calls, and time where it can be told."""
+    of = [models[recipe.model] for recipe in some if recipe.model is not None]
+    pairs = list(zip(of, some, strict=True))
+    calls = sum(model.calls(recipe) for model, recipe in pairs) / len(some) * count
+    rates = {model: _seconds_a_row(model, count) for model in dict.fromkeys(of)}
+    said = f", about {counted(round(calls), 'denoiser call')}"
+    seconds = 0.0
+    for model, recipe in pairs:
+        rate = rates[model]
+        if rate is None:
+            return said
+        seconds += rate * model.calls(recipe) * model.asks(recipe) / len(some) * count
+    return f"{said} or {in_time(seconds)}"
 
 
 def _seconds_a_row(model: Model, together: int) -> float | None:

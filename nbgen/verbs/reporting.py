@@ -43,7 +43,7 @@ def report(layout: Layout, pictures: Mapping[int, Picture], kind: str) -> str:
     shared, varying = _fields(recipes)
     escape = _markdown if kind == "markdown" else _latex
     head, rows = _settings(made, varying)
-    paragraph = " ".join(_sentences(layout, made, shared, escape))
+    paragraph = " ".join(_sentences(layout, made, len(pictures), shared, escape))
     table = _markdown_table(head, rows) if kind == "markdown" else _latex_table(head, rows)
     return Report(f"{paragraph}\n\n{table}\n") if kind == "markdown" else f"{paragraph}\n\n{table}\n"
 
@@ -64,7 +64,11 @@ def _fields(recipes: Sequence[Recipe]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _sentences(
-    layout: Layout, made: Sequence[Picture], shared: Mapping[str, Any], escape: Callable[[str], str]
+    layout: Layout,
+    made: Sequence[Picture],
+    there: int,
+    shared: Mapping[str, Any],
+    escape: Callable[[str], str],
 ) -> list[str]:
     programs = [
         dict(versions) for versions in dict.fromkeys(picture.cost.versions for picture in made) if versions
@@ -79,7 +83,10 @@ def _sentences(
     sentences = [f"{count} compared: {escape(axes)}." if axes else f"{count} made."]
     if models:
         named = ", ".join(
-            f"{escape(ref.name)} (weights {_short(ref)}, {escape(ref.dtype)})" for ref in models
+            f"{escape(ref.name)} (weights {_short(ref)}, {escape(ref.dtype)})"
+            if ref.fingerprint
+            else f"{escape(ref.name)} (weights unknown)"
+            for ref in models
         )
         sentences.append(f"Model{'s' if len(models) > 1 else ''}: {named}.")
     if with_:
@@ -88,15 +95,16 @@ def _sentences(
     if shared:
         same = ", ".join(f"{name.replace('_', ' ')} {label_of(value)}" for name, value in shared.items())
         sentences.append(f"The same in all: {escape(same)}.")
-    missing = len(layout.cells) - len(made)
-    if missing:
+    for without, missing in (("no picture", len(layout.cells) - there), ("no recipe", there - len(made))):
+        if missing:
+            sentences.append(
+                f"{missing} cell{' has' if missing == 1 else 's have'} {without} and no part in this."
+            )
+    if all(picture.recipe and picture.recipe.model and picture.recipe.model.fingerprint for picture in made):
         sentences.append(
-            f"{missing} cell{' has' if missing == 1 else 's have'} no picture and no part in this."
+            "Starting noise is drawn on the CPU from each picture's own seed, so equal seeds start from equal noise."
         )
-    sentences.append(
-        "Starting noise is drawn on the CPU from each picture's own seed, so equal seeds start from equal noise. "
-        "Calls are denoiser evaluations for one picture; a guided one counts once."
-    )
+    sentences.append("Calls are denoiser evaluations for one picture; a guided one counts once.")
     return sentences
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -118,6 +121,17 @@ def test_all_problems_are_said_before_anything_runs(model, rows):
     assert rows == []
 
 
+def test_too_many_cells_come_with_an_estimate(model):
+    some = {"steps": [1, 3], "guidance": [1, 2], "sampler": "ddim"}
+    with pytest.raises(RecipeError) as caught:
+        nbgen.compare("a cat", model=model, seed=range(250_000), **some)
+    told = re.search(r"would be 1,000,000 cells, about ([\d,]+) denoiser calls", str(caught.value))
+    assert int(told.group(1).replace(",", "")) == pytest.approx(2_000_000, rel=0.15)
+    with pytest.raises(RecipeError, match=r"12,000 cells, about .*say limit=12000"):
+        nbgen.plan("a cat", model=model, seed=range(3000), **some)
+    assert nbgen.plan("a cat", model=model, seed=range(3000), limit=12_000, **some).calls == 24_000
+
+
 def test_weights_are_looked_at_once_a_call_not_once_a_cell(model, monkeypatch):
     seen = []
     tensors = type(model)._tensors
@@ -225,6 +239,8 @@ def test_a_line_for_each_sampler_says_whether_it_is_fair(model, capsys):
     assert f"sigma {float(((1 - alpha) / alpha) ** 0.5):.3g} to" in lines[0]
     nbgen.compare("a cat", model=model, seed=range(2), steps=2)
     assert capsys.readouterr().out == ""
+    nbgen.compare("a cat", model=model, sampler=["ddim", "euler"], steps=1)
+    assert "ddim: 1 call, sigma" in capsys.readouterr().out
 
 
 def test_the_plan_is_what_then_happens(model, rows):
@@ -258,6 +274,7 @@ def test_measures_name_no_best_from_one_seed(model):
     assert {row["calls"] for row in rows if row["sampler"] == "heun"} == {5}
     assert "rmse" in grid.table().columns
     paired = grid.paired("ddim")
+    assert repr(paired).endswith("(95% bootstrap intervals).") or "not clearly" in repr(paired)
     assert [row["sampler"] for row in paired] == ["dpm++2m"] and paired[0][
         "n"
     ] == 6  # heun is its own reference
@@ -276,6 +293,16 @@ def test_measures_name_no_best_from_one_seed(model):
             wrong()
 
 
+def test_the_table_is_a_data_frame_where_there_is_pandas(model, monkeypatch):
+    grid = small(model)
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as if it were not installed
+    rows = grid.table()
+    monkeypatch.setitem(
+        sys.modules, "pandas", types.SimpleNamespace(DataFrame=lambda given: ("frame", given))
+    )
+    assert grid.table() == ("frame", list(rows)) and len(rows) == 6
+
+
 def test_heat_maps_share_a_scale_and_outline_their_reference(model):
     grid = small(model)
     figure = grid.difference("heun")
@@ -283,7 +310,7 @@ def test_heat_maps_share_a_scale_and_outline_their_reference(model):
     assert figure.axes[1].get_xlim()[1] >= 8 / 255
 
 
-def test_it_shows_and_saves_itself(model, tmp_path):
+def test_it_shows_and_saves_itself(model, tmp_path, needs):
     grid = small(model)
     bundle = grid._repr_mimebundle_()
     assert (
@@ -299,6 +326,12 @@ def test_it_shows_and_saves_itself(model, tmp_path):
     assert b"nbgen:grid" in webp.info["xmp"] and b"versions" in webp.info["xmp"]
     assert loaded(grid.save(tmp_path / "none.png", metadata="none")).info == {}
     assert grid.save(tmp_path / "grid.pdf").read_bytes().startswith(b"%PDF")
+    for level, known in (("recipe", said), ("none", None)):
+        path = grid.save(tmp_path / f"{level}.pdf", metadata=level)
+        shown = subprocess.run([needs("exiftool"), "-json", str(path)], capture_output=True, check=True)
+        (pdf,) = json.loads(shown.stdout)
+        assert json.loads(pdf.get("Subject", "null")) == known
+        assert not {"Producer", "Creator", "CreateDate"} & pdf.keys()
     for wrong in ("grid.gif", "grid"):
         with pytest.raises(PictureFileError):
             grid.save(tmp_path / wrong)
