@@ -40,6 +40,9 @@ ROOM_FOR_A_REASON = 88
 
 _LABEL_WIDTH = 190
 
+_MOST_LINES = 6
+"""Lines of a label."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -118,7 +121,10 @@ def _fit(size: tuple[int, int], side: float) -> tuple[int, int]:
 
 def _label_width(pages: Sequence[Page]) -> float:
     lines = [
-        line for page in pages for label in page.row_labels for line in wrap(label, _LABEL_WIDTH, TICK, 4)
+        line
+        for page in pages
+        for label in page.row_labels
+        for line in wrap(label, _LABEL_WIDTH, TICK, _MOST_LINES)
     ]
     lines += [line for page in pages for line in wrap(page.row_title, _LABEL_WIDTH, TITLE, 2)]
     return max((width_of(line, TICK) * 1.04 for line in lines), default=0.0) + (12 if lines else 0)
@@ -136,17 +142,38 @@ def column_labels(page: Page, geometry: Geometry) -> tuple[list[str], bool, floa
         width_of(word, TICK) > width for label in page.column_labels for word in drawable(label).split()
     )
     if broken and width < 110:
-        lines = [wrap(label, 150, TICK, max(1, int(width // LINE))) for label in page.column_labels]
+        lines = _apart(page.column_labels, 150, max(1, int(width // LINE)))
         height = 1.05 * max(width_of(line, TICK) for each in lines for line in each)
         return ["\n".join(each) for each in lines], True, height
-    lines = [wrap(label, width, TICK, 4) for label in page.column_labels]
+    # Drawn text is a little wider than measured, and neighbours must not touch.
+    lines = _apart(page.column_labels, width if width < 110 else width / 1.04 - 4, _MOST_LINES)
     return ["\n".join(each) for each in lines], False, max((len(each) for each in lines), default=0) * LINE
 
 
 def row_labels(page: Page, geometry: Geometry) -> list[str]:
     """The row labels as they are drawn: as many lines as a row is high."""
-    lines = min(4, max(1, int(geometry.cell[1] // LINE)))
-    return ["\n".join(wrap(label, _LABEL_WIDTH, TICK, lines)) for label in page.row_labels]
+    lines = min(_MOST_LINES, max(1, int(geometry.cell[1] // LINE)))
+    return ["\n".join(each) for each in _apart(page.row_labels, _LABEL_WIDTH, lines)]
+
+
+def _apart(labels: Sequence[str], width: float, lines: int) -> list[list[str]]:
+    """The labels wrapped; those that would read the same once they are cut begin shortly before they differ."""
+    drawn = [wrap(label, width, TICK, lines) for label in labels]
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, each in enumerate(drawn):
+        alike.setdefault(tuple(each), []).append(number)
+    for numbers in alike.values():
+        whole = {labels[number] for number in numbers}
+        if len(whole) > 1:
+            first = min(whole)
+            same = next(
+                (end for end, pair in enumerate(zip(first, max(whole), strict=False)) if len({*pair}) > 1),
+                len(first),
+            )
+            start = first.rfind(" ", 0, max(0, same - 8)) + 1
+            for number in numbers:
+                drawn[number] = wrap("…" + labels[number][start:], width, TICK, lines)
+    return drawn
 
 
 def head_height(page: Page, geometry: Geometry) -> float:

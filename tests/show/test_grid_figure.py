@@ -87,6 +87,25 @@ def test_no_text_overlaps_or_leaves_the_figure(side):
         assert (composite(figure).shape[1] + 6) // 20 - 6 >= 56  # still a picture, not a dot
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("side", [24, 64])
+def test_long_labels_that_begin_alike_can_be_told_apart(side, turned):
+    begin = "a photograph of a red apple on a wooden table in the evening sun, " * 3
+    labels = tuple(begin + end for end in ("in oil", "in pencil", "in wood"))
+    few = ("one", "two")
+    slots = tuple(tuple((3 * row + column,) for column in range(3)) for row in range(2))
+    if turned:
+        slots = tuple(zip(*slots, strict=True))
+    rows, columns = (labels, few) if turned else (few, labels)
+    figure = grid_figure(
+        [Page("", "rows", rows, "columns", columns, slots)],
+        [tile(number, size=(side, side)) for number in range(6)],
+    )
+    axes = figure.axes[0]
+    drawn = [label.get_text() for label in (axes.get_yticklabels() if turned else axes.get_xticklabels())]
+    assert [text.split()[-1] for text in drawn] == ["oil", "pencil", "wood"]
+
+
 def test_failed_cells_say_why_in_their_place_and_narrow_ones_below():
     tiles = [tile(0), Tile(None, reason="out of memory"), tile(2), Tile(None)]
     wide = grid_figure([page(2, 2)], tiles)
