@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from nbgen.errors import RecipeError
 from nbgen.recipe import Mix
 from nbgen.sampling import SAMPLERS
 from nbgen.testing import tiny_sd
+from tests.verbs.scripts import run_without_nbgen
 
 
 def drawn(number: int) -> list[nbgen.Recipe]:
@@ -53,15 +52,7 @@ def test_code_makes_the_same_picture_in_a_fresh_process(tmp_path: Path) -> None:
         (tmp_path / f"{number}.py").write_text(
             text + f'image.save(r"{tmp_path / str(number)}.png")\n', encoding="utf-8"
         )
-    runner = (
-        "import runpy, sys\n"
-        "for number in range(20): runpy.run_path(f'{sys.argv[1]}/{number}.py')\n"
-        "assert 'nbgen' not in sys.modules\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", runner, str(tmp_path)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_without_nbgen(tmp_path)
     for number, (_, picture) in enumerate(sorted(nbgen.load("mini").run(recipes))):
         plain = np.asarray(Image.open(tmp_path / f"{number}.png")).astype(int)
         assert np.abs(plain - np.asarray(picture)).mean() <= 1, recipes[number]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from nbgen.errors import RecipeError
 from nbgen.recipe import Mix
 from nbgen.storage import default_store
 from nbgen.testing import tiny_sd
+from tests.verbs.scripts import run_without_nbgen
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 64, 3), dtype=np.uint8))
 CASES = [
@@ -49,8 +48,7 @@ def test_code_makes_the_same_picture_in_a_fresh_process(tmp_path: Path) -> None:
         (tmp_path / f"{number}.py").write_text(
             text + f"image.save({str(tmp_path / str(number))!r} + '.png')\n"
         )
-    runner = f"import runpy\nfor number in range({len(recipes)}): runpy.run_path(f'{tmp_path}/{{number}}.py')"
-    subprocess.run([sys.executable, "-c", runner], check=True, cwd=tmp_path)
+    run_without_nbgen(tmp_path)
     for number, recipe in enumerate(recipes):
         made = np.asarray(next(iter(model.run([recipe], exact=True)))[1]).astype(int)
         assert np.abs(made - np.asarray(Image.open(tmp_path / f"{number}.png"))).max() <= 1, CASES[number]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from nbgen.errors import RecipeError
 from nbgen.recipe import Mix, ModelRef, Recipe
 from nbgen.sampling import SAMPLERS
 from nbgen.testing import tiny_flux_pipeline, tiny_sd3_pipeline, tiny_sdxl_pipeline
+from tests.verbs.scripts import run_without_nbgen
 
 PROMPTS = ["a cat", "", 'say "no"\n\\n', Mix.of((0.25, "a cat"), (0.75, "a dog"))]
 
@@ -76,15 +75,7 @@ def test_code_makes_the_same_picture_in_a_fresh_process(tmp_path: Path) -> None:
             ]
             lines.append(f"image.save({str(tmp_path / f'{name}-{number}.png')!r})")
             (tmp_path / f"{name}-{number}.py").write_text("\n".join(lines), encoding="utf-8")
-    runner = (
-        "import pathlib, runpy, sys\n"
-        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.py')): runpy.run_path(str(path))\n"
-        "assert 'nbgen' not in sys.modules\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", runner, str(tmp_path)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_without_nbgen(tmp_path)
     for name, model in models.items():
         for number, picture in sorted(model.run(recipes[name]), key=lambda pair: pair[0]):
             plain = np.asarray(Image.open(tmp_path / f"{name}-{number}.png")).astype(int)
