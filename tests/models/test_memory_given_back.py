@@ -62,8 +62,11 @@ def too_much(group, latents, *arguments):
     if len(latents) > most:
         raise RuntimeError("CUDA out of memory: forced")
     return forward(group, latents, *arguments)
+def compared():
+    return nbgen.compare("a cat", seed=range(6), guidance=[1, 3], steps=2, size=(32, 32), model=model, store=False)
+grid = compared()  # what libraries keep of each new shape is there from here on, and no matter of running out
 before, model.forward = megabytes(), too_much
-grid = nbgen.compare("a cat", seed=range(6), guidance=[1, 3], steps=2, size=(32, 32), model=model, store=False)
+grid = compared()
 told["out of memory"] = {"finished": len(grid), "before": before, "after": megabytes()}
 del model, grid, too_much, forward
 nbgen.unload()
