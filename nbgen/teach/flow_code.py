@@ -18,7 +18,7 @@ from .learning import AVERAGING, BATCHES, Network
 def code(lab: FlowLab, which: int = 0) -> str:
     """Python that ends with `samples`, (n, 2): those of `lab.samples` within 1e-5."""
     parts = _VIEWS[lab.settings.view](lab, which)
-    return "\n".join(part.strip("\n") for part in parts if part) + "\n"
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
 def _forward(lab: FlowLab, which: int) -> list[str]:

@@ -26,6 +26,8 @@ def exact_field(lab: FlowLab, x: Tensor, t: float, kind: str) -> Tensor:
     """The field at points (n, 2): "score", "velocity" (towards the data, per unit of t) or "denoised"."""
     if not isinstance(t, (int, float)) or not 0 <= t <= 1:
         raise FlowError(f"t must be from 0 to 1, not {brief(t)}.")
+    if not bool(x.isfinite().all()):
+        raise FlowError("the field is asked at places that are numbers, not NaN or infinity.")
     mixture = lab.settings.distribution.mixture
     alpha, sigma = (float(level) for level in lab.schedule.levels(float(t)))
     if kind == "score":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..show.table import Table
+from ..values import one_or_several
 from . import flow_playing, flow_state, flow_views
 from .flow_exact import exact_field, guided
 from .flow_settings import MOST_PARTICLES, FlowError, Settings, with_changes
@@ -132,18 +134,16 @@ class FlowLab(Laboratory):
             kind = with_changes(self.settings, {} if arrows is None else {"arrows": arrows}).arrows
             return exact_field(self, places, self.now if t is None else t, kind).numpy()
 
-    def errors(self, sampler: Sequence[str] = (), steps: Sequence[int] = (5, 10, 20, 40)) -> Table:
+    def errors(
+        self, sampler: str | Sequence[str] = (), steps: int | Sequence[int] = (5, 10, 20, 40)
+    ) -> Table:
         """A row for each sampler and number of steps: denoiser calls, and the error to the exact solution."""
         with self.lock:
-            names = (
-                [sampler]
-                if isinstance(sampler, str)
-                else list(sampler) or list(dict.fromkeys(self.settings.sampler))
-            )
-            for name in names:
-                for number in steps:
-                    self.samplers.recipe(name, number)  # raises before any work
-            rows = errors(self.samplers, names, steps, self.settings.reference_steps)
+            names = [*one_or_several(sampler)] or [*dict.fromkeys(self.settings.sampler)]
+            numbers = [*one_or_several(steps)]
+            for name, number in itertools.product(names, numbers):
+                self.samplers.recipe(name, number)  # raises before any work
+            rows = errors(self.samplers, names, numbers, self.settings.reference_steps)
             self._keep("curves", self._curve_key(), rows)
         self.changed()
         return Table([{**row, "error": float(f"{row['error']:.3g}")} for row in rows])

@@ -191,6 +191,9 @@ def test_odd_arguments_of_methods_are_refused() -> None:
             lab.release(places)
     with pytest.raises(FlowError, match="t must be"):
         lab.field([(0, 0)], t=7)
+    with pytest.raises(FlowError, match="places that are numbers"):
+        lab.field([(0, math.inf)])
+    assert [row["calls"] for row in lab.errors("heun", 3)] == [5]
     with pytest.raises(FlowError, match="there are 2 runs"):
         lab.set(view="sampling").copy_code(5)
     with pytest.raises(FlowError, match="no particles yet"):
