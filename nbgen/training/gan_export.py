@@ -37,6 +37,9 @@ def export_gan(out: Path, folder: Path, vae: Path) -> None:
         save_file(half, fresh / f"{name}.safetensors")
     decoder: Any = AutoencoderKL.from_pretrained(vae)
     decoder.half().save_pretrained(fresh / "vae", safe_serialization=True)
+    settings = json.loads((fresh / "vae" / "config.json").read_text(encoding="utf-8"))
+    settings.pop("_name_or_path", None)  # where it was read from, a folder of this machine
+    write_json(fresh / "vae" / "config.json", settings)
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
     write_json(

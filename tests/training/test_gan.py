@@ -161,6 +161,7 @@ def test_what_is_exported_is_loaded_and_counted(world, vae, tmp_path):
     card = (folder / "README.md").read_text()
     assert "| samples | 40 |" in card and f"{len(world.names)} objects" in card
     assert (folder / "sheet.png").exists()
+    assert not any(str(tmp_path) in path.read_text() for path in folder.rglob("*.json"))
     model = nbgen.load(folder)
     assert nbgen.generate(f"a {world.names[0]} on a blue background", model=model, seed=1)[0].size == (64, 64)
     for prompt in draw_prompts(world, model, 40):
