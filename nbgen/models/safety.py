@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ def checker_of(pipe: Any) -> Any:
     return getattr(pipe, "safety_checker", None) if ready else None
 
 
-def blanked(pipe: Any, pictures: Sequence[np.ndarray]) -> list[bool]:
-    """Whether the checker, if there is one, blanks each of the pictures, uint8 (height, width, 3)."""
+def blanked(pipe: Any, pictures: np.ndarray) -> list[bool]:
+    """Whether the checker, if there is one, blanks each of the pictures, uint8 (n, height, width, 3)."""
     checker = checker_of(pipe)
     if checker is None:
         return [False] * len(pictures)
