@@ -105,7 +105,7 @@ def test_menus_two_runs_and_a_refusal_in_the_panel(open_notebook: Open) -> None:
         shown_step(notebook, "step === 2")
         press(notebook, "Copy code")
         panel.locator("textarea").wait_for()
-        assert "def d_relativistic" in panel.locator("textarea").input_value()
+        assert "discriminator(reals()) - discriminator(fakes())" in panel.locator("textarea").input_value()
 
 
 def test_words_can_be_read_in_light_and_dark(open_notebook: Open) -> None:
