@@ -10,8 +10,9 @@ from .axes import Axis, length_of, varies
 
 LIMIT = 10_000
 """Cells that a comparison may have unless `limit=` says otherwise."""
-MOST_CELLS = 100_000
-"""Cells that it may have whatever `limit=` says: each is checked before anything runs, one or two thousand a second."""
+MOST_CELLS = 1_000_000
+"""Cells that it may have whatever `limit=` says: each is checked before anything runs, which takes
+minutes and gigabytes for so many."""
 
 _LOOKED_AT = 32
 """Cells that a comparison which is too large is judged by."""

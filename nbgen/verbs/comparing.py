@@ -81,7 +81,7 @@ def compare(
     n: pictures in each cell, with seeds seed, seed + 1, … (seed is 0 when left out)
     where: a function that says which cells to keep: `where=lambda sampler, steps: …`
     reference: a value, or a dict of several, that cells are measured against
-    limit: the most cells that are not taken for a slip; at most 100,000 in any case
+    limit: the most cells that are not taken for a slip; at most 1,000,000 in any case
     wait, fresh, store, exact: as in `generate`
 
     Everything is checked before anything runs; RecipeError lists all problems at once. What the store has is

@@ -120,7 +120,7 @@ def test_what_is_neither_true_nor_false_is_no_wish(model, wish, value) -> None:
 
 def test_a_limit_that_is_raised_without_end_ends_all_the_same(model) -> None:
     for verb in (nbgen.plan, nbgen.compare):
-        with pytest.raises(RecipeError, match="at most 100,000: vary less, or compare in parts"):
+        with pytest.raises(RecipeError, match="at most 1,000,000: vary less, or compare in parts"):
             verb("a cat", model=model, seed=range(10**7), limit=10**30)
 
 
