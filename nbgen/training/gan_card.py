@@ -52,9 +52,13 @@ credit Noto Emoji where you show the pictures.
   discriminator, R1 and R2 by finite differences (2501.08316), every fourth time.
 - The mapping network's hidden layer is a softmax over objects and backgrounds, masked by the words. z chooses there.
 - A fifth of the batch has the fine styles of another sample, and should be the one's object on the other's
-  background; three tenths lie between two styles, have no right answer, and are only judged by the discriminator, with
-  five times the weight (since step 1,800; before, styles halfway were double exposures and stayed so).
-- Learning rate 2e-4, from step 1,800 on 4e-4, falling to a hundredth over the last quarter; the discriminator's 1e-3.
+  background. Three tenths lie between two styles, and have no right answer: the discriminator judges them, and a fifth
+  of the weight of reconstruction keeps them near the mixture of the two's latents.
+- That last rule came late. Up to step 1,800 only the discriminator judged what lies between: double exposures stayed
+  double exposures. Up to 6,000 it did so with five times the weight: they became mosaics that it believed. The code
+  now keeps the rule from the beginning, and was not run so from step 0.
+- Learning rate 2e-4, from step 1,800 on 4e-4, falling twice: to 4e-5 by step 6,000, and from 2e-4 to 4e-6 at the end;
+  the discriminator's 1e-3, falling alike.
 - No augmentation: the discriminator sees all {pictures:,} pictures there are, so there is nothing it could overfit to.
 - Running average of the generator (.998). Files are float16, computed in float32.
 
