@@ -22,7 +22,7 @@ from ..cli import notebooks
 from ..errors import NbgenError
 from ..show.table import Table
 
-HOMES = ("browser_flow", "browser_gan", "browser_studio")
+HOMES = ("browser_flow", "browser_gan", "browser_latent", "browser_studio")
 """Modules of this folder that register lines."""
 
 

@@ -12,8 +12,14 @@ from ..sampling import table_of_samplers
 
 EMBEDDED: dict[str, dict[str, Any]] = {
     "mini": {"sampler": "dpm++2m", "steps": 20, "guidance": 2.0},
+    "mini-gan": {"truncation": 1.0},
 }
 """Models whose weights ship inside the package, with the defaults that suit them."""
+_EMBEDDED_ARE = {
+    "mini": ("sd", "lessons, tests, trying things out on a laptop"),
+    "mini-gan": ("gan", "one forward a picture; styles, truncation, mixing"),
+}
+"""The family of each, and what it is good for."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,11 @@ CATALOGUE = (
         "flux-dev", "black-forest-labs/FLUX.1-dev", "flux", "FLUX.1 dev non-commercial", "yes", 34.0,
         "detail and long prompts",
         {"steps": 28, "guidance": 1.0, "distilled_guidance": 3.5, "size": (1024, 1024)},
+    ),
+    Known(
+        "flux-fill", "black-forest-labs/FLUX.1-Fill-dev", "flux", "FLUX.1 dev non-commercial", "yes", 34.0,
+        "masks: inpainting and outpainting",
+        {"steps": 50, "guidance": 1.0, "distilled_guidance": 30.0, "size": (1024, 1024)},
     ),
     Known(
         "flux2-klein-4b", "black-forest-labs/FLUX.2-klein-4B", "pipeline", "Apache-2.0", "no", 16.0,
@@ -146,6 +157,7 @@ def list_samplers(model: Any = None) -> Any:
 def list_models() -> Any:
     """A table of the models that `nbgen.load` knows by name, with what suits each.
 
+    memory: of the weights in half precision; forwards take some more, `nbgen.plan` says how much on this machine.
     A family of "pipeline" runs through the model's own pipeline, the others row by row. Licences and gates are as
     they were in November 2026; the page of the model on the hub has the last word.
     """
@@ -160,14 +172,14 @@ def list_models() -> Any:
             {
                 "name": name,
                 "loads": "inside the package",
-                "family": "sd",
+                "family": _EMBEDDED_ARE[name][0],
                 "licence": "Apache-2.0",
                 "gated": "no",
-                "weights": f"{megabytes:.0f} MB",
+                "memory": f"over {megabytes:.0f} MB",
                 "size": "64×64",
-                "steps": defaults["steps"],
-                "guidance": defaults["guidance"],
-                "good for": "lessons, tests, trying things out on a laptop",
+                "steps": defaults.get("steps", ""),
+                "guidance": defaults.get("guidance", ""),
+                "good for": _EMBEDDED_ARE[name][1],
             }
         )
     for known in CATALOGUE:
@@ -179,7 +191,7 @@ def list_models() -> Any:
                 "family": known.family,
                 "licence": known.licence,
                 "gated": known.gated,
-                "weights": f"{known.weights:g} GB",
+                "memory": f"over {known.weights:g} GB",
                 "size": f"{size[0]}×{size[1]}" if size else "its own",
                 "steps": known.defaults["steps"],
                 "guidance": known.defaults["guidance"],

@@ -73,7 +73,8 @@ def read_gan(folder: Path, name: str, device: torch.device, rows: int | None = N
         part.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         part.requires_grad_(False)
     autoencoder: Any = AutoencoderKL.from_pretrained(folder / "vae", local_files_only=True)
-    autoencoder = autoencoder.float().to(device).eval().requires_grad_(False)
+    autoencoder = autoencoder.float().to(device).to(memory_format=torch.channels_last)
+    autoencoder.eval().requires_grad_(False)
     return StyledGenerator(
         generator, autoencoder, words, discriminator=discriminator, name=name,
         ref=ModelRef(name, of_folder(folder), "float32"), rows=rows, scaling_factor=scale,
