@@ -163,6 +163,11 @@ def upscale(
         )
     usual = chosen.defaults["size"]
     windows = usual if math.prod(size) > ROOMY * math.prod(usual) else None
+    if windows and fields.get("control") and "windows" not in fields:
+        raise RecipeError(
+            f"at {size[0]}×{size[1]} the model draws through windows, and a ControlNet sees a picture whole: leave "
+            "control out, or say windows=None, which draws the whole at once and takes more memory."
+        )
     # Enlarged first: what the model is given has the size of what it makes.
     given = {"strength": REFINED, "windows": windows, **fields, "image": _enlarged(image, size), "size": size}
     if given["windows"] is not None and prompt is None:

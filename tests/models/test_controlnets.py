@@ -204,6 +204,8 @@ def test_models_without_any() -> None:
     model = nbgen.load(SD, control={"lines": tiny_controlnet(SD, 3)})
     with pytest.raises(RecipeError, match="windows"):
         model.resolve(prompt="a", control={"lines": picture(1)}, size=(64, 64), windows=(32, 32))
+    with pytest.raises(RecipeError, match="leave control out, or say windows=None"):
+        nbgen.upscale(picture(1), 4, "a", model=model, control={"lines": picture(1)})
 
 
 def test_given_as_folders(tmp_path: Path) -> None:
