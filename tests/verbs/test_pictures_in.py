@@ -153,7 +153,7 @@ def test_pictures_strengths_and_masks_are_axes(model, tmp_path: Path) -> None:
     IMAGE.save(tmp_path / "one.png")
     pictures = nbgen.generate("a cat", n=2, seed=1, steps=2, model=model)
     grid = nbgen.compare("a dog", image=[tmp_path / "one.png", *pictures, OTHER, None], model=model, steps=2)
-    assert grid.layout.axes[0].labels == ("one", "a cat (1)", "a cat (2)", "image", "none")
+    assert grid.layout.axes[0].labels == ("one", "a cat (1)", "a cat (2)", "picture", "none")
     assert same(grid.at(image=OTHER), make(model, image=OTHER, steps=2).again(prompt="a dog", seed=0))
     grid = nbgen.compare("a dog", nbgen.axis("mask", {"top": (0, 0, 32, 16), "left": (0, 0, 16, 32)}), image=IMAGE,
                          model=model, steps=2)  # fmt: skip

@@ -126,7 +126,7 @@ def test_bad_input_is_refused_in_a_sentence() -> None:
     cases: list[tuple[Any, type[NbgenError], str]] = [
         (lambda: nbgen.mask(None), RecipeError, "a mask needs a picture"),
         (lambda: nbgen.mask("nowhere.png"), PictureFileError, "there is no 'nowhere.png'"),
-        (lambda: nbgen.mask(3), PictureFileError, "shape"),
+        (lambda: nbgen.mask(3), PictureFileError, "3 is no picture"),
         (
             lambda: nbgen.mask(PICTURE, start=Image.new("L", (3, 5))),
             RecipeError,
