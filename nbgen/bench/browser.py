@@ -57,6 +57,41 @@ def register(name: str, line: Line) -> None:
     LINES[name] = line
 
 
+_ANSWERS = """async ([panel, selector, times]) => {
+    const frame = () => Number(panel.dataset.frame);
+    const targets = [...panel.querySelectorAll(selector)];
+    const next = (after) => new Promise((done) => {
+        const look = () => (frame() > after ? done() : requestAnimationFrame(look));
+        look();
+    });
+    const taken = [];
+    for (let turn = 0; turn < times; turn += 1) {
+        const target = targets[turn % targets.length];
+        const [began, before] = [performance.now(), frame()];
+        if (target.type === "range") {
+            target.value = Number(target.min) + ((turn * 7) % 10 / 10) * (Number(target.max) - Number(target.min));
+            target.dispatchEvent(new Event("input", { bubbles: true }));
+        } else target.click();
+        await next(before);
+        taken.push(performance.now() - began);
+        await new Promise((done) => setTimeout(done, 120));
+    }
+    return taken;
+}"""
+
+
+def answers(panel: str, selector: str, times: int) -> Callable[[Any], list[float]]:
+    """Measures milliseconds until a laboratory's panel shows the next frame, its controls moved or pressed in turns."""
+
+    def measure(notebook: Any) -> list[float]:
+        shown = notebook.page.wait_for_selector(f"{panel}[data-frame]")
+        notebook.page.wait_for_timeout(1500)
+        taken: list[float] = notebook.page.evaluate(_ANSWERS, [shown, selector, times])
+        return taken
+
+    return measure
+
+
 def percentile(part: float) -> Callable[[Sequence[float]], float]:
     """The smallest sample that at least `part` of all samples do not exceed (nearest rank).
 

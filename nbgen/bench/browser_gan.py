@@ -4,31 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .browser import Line, percentile, register
+from .browser import Line, answers, percentile, register
 
 CELLS = ("import nbgen\ngame = nbgen.teach.gan(preset='it works')\ngame",)
-
-_TIMED = """async ([selector, times]) => {
-    const panel = document.querySelector(".nbgen-gan");
-    const frame = () => Number(panel.dataset.frame);
-    const next = (after) => new Promise((done) => {
-        const look = () => (frame() > after ? done() : requestAnimationFrame(look));
-        look();
-    });
-    const taken = [];
-    for (let turn = 0; turn < times; turn += 1) {
-        const target = panel.querySelector(selector);
-        const [began, before] = [performance.now(), frame()];
-        if (target.type === "range") {
-            target.value = Number(target.min) + (turn % 2) * Number(target.step) * 5;
-            target.dispatchEvent(new Event("input", { bubbles: true }));
-        } else target.click();
-        await next(before);
-        taken.push(performance.now() - began);
-        await new Promise((done) => setTimeout(done, 120));
-    }
-    return taken;
-}"""
 
 _FRAMES = """async (seconds) => {
     const panel = document.querySelector(".nbgen-gan");
@@ -49,22 +27,9 @@ STEP = 'button[aria-label="One step of both"]'
 K = ".nbgen-gan-panel > .nbgen-slider:nth-of-type(3) input"
 
 
-def _ready(notebook: Any) -> None:
+def _played(notebook: Any) -> list[float]:
     notebook.page.wait_for_selector(".nbgen-gan[data-frame]")
     notebook.page.wait_for_timeout(1500)
-
-
-def _pressed(selector: str, times: int = 40) -> Any:
-    def measure(notebook: Any) -> list[float]:
-        _ready(notebook)
-        taken: list[float] = notebook.page.evaluate(_TIMED, [selector, times])
-        return taken
-
-    return measure
-
-
-def _played(notebook: Any) -> list[float]:
-    _ready(notebook)
     notebook.page.get_by_role("button", name="Play", exact=True).click()
     notebook.page.wait_for_timeout(1000)
     rates: list[float] = notebook.page.evaluate(_FRAMES, 10)
@@ -74,13 +39,21 @@ def _played(notebook: Any) -> list[float]:
 register(
     "gan step",
     Line(
-        "GAN game: a step shows, 95th percentile", CELLS, _pressed(STEP), "≤ 200 ms", summary=percentile(0.95)
+        "GAN game: a step shows, 95th percentile",
+        CELLS,
+        answers(".nbgen-gan", STEP, 40),
+        "≤ 200 ms",
+        summary=percentile(0.95),
     ),
 )
 register(
     "gan slider",
     Line(
-        "GAN game: a slider shows, 95th percentile", CELLS, _pressed(K), "≤ 200 ms", summary=percentile(0.95)
+        "GAN game: a slider shows, 95th percentile",
+        CELLS,
+        answers(".nbgen-gan", K, 40),
+        "≤ 200 ms",
+        summary=percentile(0.95),
     ),
 )
 register(
