@@ -22,6 +22,7 @@ from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
 from nbgen.training.composition import Composer
 from nbgen.training.loop import autocast
+from nbgen.training.muon import Muon, Together, is_matrix
 from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
@@ -137,12 +138,15 @@ class DenoiserLearner:
         self.average = Average({"text_encoder": self.text_encoder, "unet": self.unet}, decay=0.9995)
         self.noising = DDPMScheduler(**NOISE_SCHEDULE)
         self.parameters = [*self.text_encoder.parameters(), *self.unet.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01
-        )
+        named = [*self.text_encoder.named_parameters(), *self.unet.named_parameters()]
+        matrices = [tensor for name, tensor in named if is_matrix(name, tensor)]
+        rest = [tensor for name, tensor in named if not is_matrix(name, tensor)]
+        self.muon = Muon([{"params": matrices, "pace": 0.7}], lr=self.peak, each=self.shards.each)
+        self.adam = torch.optim.AdamW(rest, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        self.optimizer = Together(self.muon, self.adam)
 
     def step(self, number: int, rate: float) -> float:
-        """One step of AdamW on one batch."""
+        """One step of both optimisers on one batch."""
         latents, captions = self.supply.draw(number)
         clean = latents * self.scaling_factor
         noise, timesteps = noise_and_timesteps(number, clean.shape, self.noising.config.num_train_timesteps)
@@ -169,7 +173,8 @@ class DenoiserLearner:
             **checkpoints.prefixed("text_encoder", self.text_encoder.state_dict()),
             **checkpoints.prefixed("unet", self.unet.state_dict()),
             **checkpoints.prefixed("average", self.average.tensors),
-            **checkpoints.prefixed("moments", checkpoints.optimizer_tensors(self.optimizer)),
+            **checkpoints.prefixed("momentum", checkpoints.optimizer_tensors(self.muon)),
+            **checkpoints.prefixed("moments", checkpoints.optimizer_tensors(self.adam)),
             **checkpoints.prefixed("scenes", self.supply.tensors()),
         }
 
@@ -178,7 +183,8 @@ class DenoiserLearner:
         self.text_encoder.load_state_dict(checkpoints.under("text_encoder", tensors))
         self.unet.load_state_dict(checkpoints.under("unet", tensors))
         self.average.restore(checkpoints.under("average", tensors))
-        checkpoints.restore_optimizer(self.optimizer, checkpoints.under("moments", tensors))
+        checkpoints.restore_optimizer(self.muon, checkpoints.under("momentum", tensors))
+        checkpoints.restore_optimizer(self.adam, checkpoints.under("moments", tensors))
         self.supply.restore(checkpoints.under("scenes", tensors))
 
     def start_from(self, folder: Path) -> None:

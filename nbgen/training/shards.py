@@ -7,10 +7,12 @@ instead of 45; this way 30). Here they wait once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+
+from nbgen.training.muon import Together
 
 Batch = tuple[torch.Tensor, ...]
 
@@ -34,6 +36,11 @@ class Shards:
         """`function` of a batch, piece by piece along the first axis, at the same time."""
         pieces = batch.chunk(self.count)
         return torch.cat(list(self.pool.map(function, pieces)) if self.pool else [function(pieces[0])])
+
+    def each(self, function: Callable[[torch.Tensor], None], items: Iterable[torch.Tensor]) -> None:
+        """`function` of every item, whoever is free taking the next."""
+        for _ in self.pool.map(function, items) if self.pool else map(function, items):
+            pass
 
     def backward(
         self, loss_of: Callable[..., torch.Tensor], batch: Batch, parameters: Sequence[torch.nn.Parameter]
@@ -61,17 +68,20 @@ class Shards:
 
     def descend(
         self,
-        optimizer: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer | Together,
         rate: float,
         loss_of: Callable[..., torch.Tensor],
         batch: Batch,
         parameters: Sequence[torch.nn.Parameter],
         clip: float = 1.0,
     ) -> float:
-        """One step of the optimiser at this learning rate, gradients clipped at a norm; the loss before it."""
+        """One step of the optimiser, gradients clipped at a norm; the loss before it.
+
+        rate: the learning rate, times the "pace" of a group of weights that has one
+        """
         loss = self.backward(loss_of, batch, parameters)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("pace", 1.0)
         torch.nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         return loss

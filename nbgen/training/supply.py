@@ -25,7 +25,7 @@ IN_THE_END = {
     "plain": 0.50, "size": 0.09, "place": 0.07, "number": 0.08, "pair": 0.16, "mirrored": 0.02, "style": 0.08,
 }  # fmt: skip
 """Shares of the kinds of scenes: single objects first, since everything else is made of them."""
-TURNED_AFTER = 100_000
+TURNED_AFTER = 60_000
 """Scenes after which the shares are those of the end; up to there they change evenly."""
 
 EMPTY_CAPTIONS = 0.1
