@@ -69,9 +69,8 @@ def measure(family: str) -> Nearness:
     other = FAMILIES[family]()
     for part in other._pipe.components.values():
         if isinstance(part, torch.nn.Module):
-            torch.nn.Module.to(
-                part, torch.bfloat16
-            )  # past diffusers' own `to`, which warns of what is meant here
+            # Past diffusers' own `to`, which warns of what is meant here.
+            torch.nn.Module.to(part, torch.bfloat16)
     half = type(other)(other._pipe, defaults=other.defaults)
     halves = [recipe.replace(model=half.ref) for recipe in wanted]
     half_single = [_latents(half, [recipe], exact=True)[0] for recipe in halves]
