@@ -1,7 +1,8 @@
 """How is mini made?  `python -m nbgen.training all`, or step by step.
 
     python -m nbgen.training autoencoder --budget 30m     pictures to latents and back
-    python -m nbgen.training denoiser --budget 8h         noise and words to latents
+    python -m nbgen.training words --budget 30m           what words look like
+    python -m nbgen.training denoiser --budget 3h         noise and words to latents
     python -m nbgen.training clip --budget 20m            which words fit a picture
     python -m nbgen.training export                       the folder that diffusers loads
     python -m nbgen.training evaluate                     does it paint what it is asked for?
@@ -43,7 +44,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("part", choices=[*BUDGETS, "export", "evaluate", "report", "all", "gan"])
     parser.add_argument("model", nargs="?", choices=["mini", "gan"], help="whose: mini (default) or gan")
-    parser.add_argument("--budget", help="90m, 1.5h or 2000steps (30m, 8h; gan 90m)")
+    parser.add_argument("--budget", help="90m, 1.5h or 2000steps (30m, 3h; gan 90m)")
     parser.add_argument("--out", type=Path, help="checkpoints and sheets (runs/mini, runs/gan)")
     parser.add_argument("--to", type=Path, help="the exported folder (OUT/model)")
     parser.add_argument(

@@ -1,7 +1,8 @@
-"""How does noise become a picture that fits the words?  The text encoder and the UNet, trained together.
+"""How does noise become a picture that fits the words?  The UNet, trained on what the text encoder makes of them.
 
 A training step draws latents and captions from the `supply`, noise and timesteps, and asks the UNet what was
-mixed (v-prediction, Salimans and Ho, 2202.00512, appendix D).
+mixed (v-prediction, Salimans and Ho, 2202.00512, appendix D). The text encoder has learned before (`words`) and
+stays as it is.
 """
 
 from __future__ import annotations
@@ -16,30 +17,25 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from PIL import Image
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
 from nbgen.training.composition import Composer
+from nbgen.training.listening import listen
 from nbgen.training.loop import autocast
 from nbgen.training.muon import Muon, Together, is_matrix
 from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.pictures import BACKGROUNDS, World
-from nbgen.training.plurals import tie
 from nbgen.training.scenes import KINDS, draw_scene
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet, to_pixels, to_tensor
-from nbgen.training.supply import Encode, Supply
-from nbgen.training.synonyms import plural_words, read_synonyms
-from nbgen.training.tokenizer import LENGTH, make_tokenizer, tokenize
+from nbgen.training.supply import Supply, encoder
+from nbgen.training.synonyms import read_synonyms
+from nbgen.training.tokenizer import tokenize
 from nbgen.training.warm import take_over
 from nbgen.training.wordings import Speaker
-
-WIDTH = 160
-"""Numbers per token that the text encoder hands to the UNet."""
-
-LAYERS = 3
-"""Of the text encoder."""
+from nbgen.training.words import WIDTH, Readers
 
 UNET_CONFIG: dict[str, Any] = {
     "sample_size": 16,
@@ -66,22 +62,6 @@ NOISE_SCHEDULE: dict[str, Any] = {
 }
 
 
-def text_config(vocabulary: int, start: int, end: int, layers: int = LAYERS) -> CLIPTextConfig:
-    """A small CLIP text encoder's configuration; padding is the end token, as the tokenizer pads."""
-    return CLIPTextConfig(
-        vocab_size=vocabulary,
-        hidden_size=WIDTH,
-        intermediate_size=4 * WIDTH,
-        projection_dim=WIDTH,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        max_position_embeddings=LENGTH,
-        bos_token_id=start,
-        eos_token_id=end,
-        pad_token_id=end,
-    )
-
-
 @torch.no_grad()
 def encode_world(autoencoder: AutoencoderKL, world: World, batch: int = 64) -> torch.Tensor:
     """Latents of every object on every background, float32 (objects, backgrounds, 4, 16, 16), unscaled."""
@@ -93,27 +73,18 @@ def encode_world(autoencoder: AutoencoderKL, world: World, batch: int = 64) -> t
     return torch.stack(columns, dim=1)
 
 
-def encoder(autoencoder: AutoencoderKL, shards: Shards) -> Encode:
-    """What turns pictures into latents for a `Supply`, all cores at once."""
-
-    def of_piece(piece: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():  # a thread's own setting
-            return autoencoder.encode(piece.to(autoencoder.device)).latent_dist.mean.cpu()
-
-    return lambda pictures: shards.map(of_piece, pictures)
-
-
 class DenoiserLearner:
-    """Trains text encoder and UNet. A `nbgen.training.loop.Learner`.
+    """Trains the UNet. A `nbgen.training.loop.Learner`.
 
-    held: how many encoded scenes are held at once; synonyms: as `read_synonyms` gives them (None: read now)
+    text_encoder, tokenizer: what `WordsLearner` trained; held: how many encoded scenes are held at once;
+    synonyms: as `read_synonyms` gives them (None: read now)
     """
 
     name = "denoiser"
 
     def __init__(
-        self, world: World, autoencoder: AutoencoderKL, device: torch.device, *,
-        batch: int = 64, seed: int = 0, held: int = 16_384,
+        self, world: World, autoencoder: AutoencoderKL, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer,
+        device: torch.device, *, batch: int = 64, seed: int = 0, held: int = 16_384,
         synonyms: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
         torch.manual_seed(seed)
@@ -125,22 +96,20 @@ class DenoiserLearner:
         self.supply = Supply(Composer(world), self.speaker, encode, batch=batch, seed=seed, capacity=held)
         self.scaling_factor = round(1 / self.supply.deviation(), 5)
 
-        self.tokenizer = make_tokenizer(self.speaker.word_counts())
-        first, last = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        self.text_encoder = CLIPTextModel(text_config(len(self.tokenizer), first, last)).to(device)
-        tie(self.text_encoder, self.tokenizer, plural_words(world.names))
+        self.tokenizer = tokenizer
+        self.text_encoder = text_encoder.to(device).eval().requires_grad_(False)
         self.unet = UNet2DConditionModel(**UNET_CONFIG).to(device)
         if device.type == "cpu":
             # Attention written out as two matrix products: training in bfloat16 with so few and such short
             # tokens, the fused kernel took a third of a step, this a twentieth (in float32 there is no difference).
             self.unet.set_attn_processor(AttnProcessor())
             self.text_encoder.set_attn_implementation("eager")
-        self.average = Average({"text_encoder": self.text_encoder, "unet": self.unet}, decay=0.9995)
+        self.average = Average({"unet": self.unet}, decay=0.999)
         self.noising = DDPMScheduler(**NOISE_SCHEDULE)
-        self.parameters = [*self.text_encoder.parameters(), *self.unet.parameters()]
-        named = [*self.text_encoder.named_parameters(), *self.unet.named_parameters()]
+        named = list(self.unet.named_parameters())
         matrices = [tensor for name, tensor in named if is_matrix(name, tensor)]
         rest = [tensor for name, tensor in named if not is_matrix(name, tensor)]
+        self.parameters = [*matrices, *rest]
         self.muon = Muon([{"params": matrices, "pace": 0.7}], lr=self.peak, each=self.shards.each)
         self.adam = torch.optim.AdamW(rest, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self.optimizer = Together(self.muon, self.adam)
@@ -159,18 +128,18 @@ class DenoiserLearner:
     def loss(
         self, clean: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
-        """Mean squared error of v, of latents and noise (n, 4, 16, 16), timesteps (n), tokens (n, 28)."""
+        """Mean squared error of v, of latents and noise (n, 4, 16, 16), timesteps (n), tokens (n, 40)."""
         noisy = self.noising.add_noise(clean, noise, timesteps)
         wanted = self.noising.get_velocity(clean, noise, timesteps)
         with autocast(self.device):
-            words = self.text_encoder(tokens).last_hidden_state
+            with torch.no_grad():
+                words = self.text_encoder(tokens).last_hidden_state
             made = self.unet(noisy, timesteps, words).sample
         return F.mse_loss(made.float(), wanted)
 
     def tensors(self) -> checkpoints.Tensors:
-        """Weights, their running average, moments, and the encoded scenes."""
+        """The UNet's weights, their running average, moments, and the encoded scenes."""
         return {
-            **checkpoints.prefixed("text_encoder", self.text_encoder.state_dict()),
             **checkpoints.prefixed("unet", self.unet.state_dict()),
             **checkpoints.prefixed("average", self.average.tensors),
             **checkpoints.prefixed("momentum", checkpoints.optimizer_tensors(self.muon)),
@@ -180,7 +149,6 @@ class DenoiserLearner:
 
     def restore(self, tensors: checkpoints.Tensors) -> None:
         """Take up a checkpoint."""
-        self.text_encoder.load_state_dict(checkpoints.under("text_encoder", tensors))
         self.unet.load_state_dict(checkpoints.under("unet", tensors))
         self.average.restore(checkpoints.under("average", tensors))
         checkpoints.restore_optimizer(self.muon, checkpoints.under("momentum", tensors))
@@ -189,8 +157,25 @@ class DenoiserLearner:
 
     def start_from(self, folder: Path) -> None:
         """Begin with what the model in `folder` knows, an earlier mini, instead of with nothing."""
-        take_over(folder, self.text_encoder, self.unet, self.tokenizer)
+        take_over(folder, self.unet)
         self.average.reset()
+
+    def listen(self, readers: Readers, count: int = 256) -> dict[str, float]:
+        """Begin with attention that finds its tokens: `nbgen.training.listening`, on `count` scenes."""
+        batches = [self.supply.draw(number) for number in range(-(-count // self.batch))]
+        clean = torch.cat([latents for latents, _ in batches]) * self.scaling_factor
+        noise, timesteps = noise_and_timesteps(0, clean.shape, self.noising.config.num_train_timesteps)
+        noisy = self.noising.add_noise(clean, noise, timesteps).to(self.device)
+        captions = [caption for _, some in batches for caption in some]
+        words = self.text_encoder(tokenize(self.tokenizer, captions).to(self.device)).last_hidden_state
+
+        def forward() -> torch.Tensor:
+            self.unet(noisy, timesteps.to(self.device), words)
+            return words
+
+        told = listen(self.unet, forward, readers.to(self.device))
+        self.average.reset()
+        return told
 
     def facts(self) -> dict[str, Any]:
         """The scale of the latents and the names of the objects."""

@@ -21,7 +21,7 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings
+from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings, words
 from nbgen.training.card import model_card
 from nbgen.training.clip import make_clip
 from nbgen.training.pictures import BACKGROUNDS, World
@@ -56,15 +56,15 @@ def load_autoencoder(path: Path) -> AutoencoderKL:
 
 
 def load_words(out: Path, world: World) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    """The text encoder of the denoiser's checkpoint in `out`, its running average, float32; and the tokenizer.
+    """The text encoder that `words` trained in `out`, its running average, float32; and the tokenizer.
 
-    Where no denoiser has been trained yet it is random, so that a folder of the right shape can be had early.
+    Where none has been trained yet it is random, so that a folder of the right shape can be had early.
     """
     tokenizer = make_tokenizer(speaker_of(world).word_counts())
-    config = denoiser.text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
+    config = words.text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     torch.manual_seed(0)
     text_encoder = CLIPTextModel(config)
-    trained = out / "denoiser.safetensors"
+    trained = out / "words.safetensors"
     if trained.exists():
         average = checkpoints.under("average", checkpoints.load(trained)[0])
         text_encoder.load_state_dict(
@@ -207,7 +207,7 @@ def correct(path: Path, **values: Any) -> None:
 def training_facts(out: Path) -> dict[str, dict[str, Any]]:
     """Steps and seconds that each part has been trained for."""
     parts = {}
-    for name in ("autoencoder", "denoiser", "clip"):
+    for name in ("autoencoder", "words", "denoiser", "clip"):
         path = out / f"{name}.safetensors"
         if path.exists():
             _, facts = checkpoints.load(path)

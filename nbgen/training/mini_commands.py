@@ -12,20 +12,28 @@ from nbgen.training import loop
 from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.clip import ClipLearner
 from nbgen.training.composition import Composer
-from nbgen.training.denoiser import DenoiserLearner, encoder
+from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.evaluate import evaluate
 from nbgen.training.export import export, load_words, remember, size_of, speaker_of, trained_autoencoder
 from nbgen.training.objects import load_named, load_objects
 from nbgen.training.painting import load_pipeline
 from nbgen.training.report import report
 from nbgen.training.shards import Shards
-from nbgen.training.supply import Supply
+from nbgen.training.supply import Supply, encoder
+from nbgen.training.words import WordsLearner, load_readers
 
-BUDGETS = {"autoencoder": "30m", "denoiser": "8h", "clip": "20m", "student": "40m", "sketch": "60m"}
+BUDGETS = {
+    "autoencoder": "30m",
+    "words": "30m",
+    "denoiser": "3h",
+    "clip": "20m",
+    "student": "40m",
+    "sketch": "60m",
+}
 """What a training takes where no budget is given."""
 VARIANTS = ("student", "sketch")
 """Trained on the exported model; not part of `all`."""
-SHARES = {"autoencoder": 0.2, "denoiser": 0.75, "clip": 0.05}
+SHARES = {"autoencoder": 0.2, "words": 0.15, "denoiser": 0.6, "clip": 0.05}
 """How `all` divides its budget."""
 EVERY = 150.0
 """Seconds between checkpoints: what a crash costs at most."""
@@ -36,7 +44,7 @@ Say = Callable[[str], None]
 def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> None:
     """One part, or all of them one after the other."""
     # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
-    everything = ["autoencoder", "denoiser", "clip", "export", "evaluate", "export", "report"]
+    everything = ["autoencoder", "words", "denoiser", "clip", "export", "evaluate", "export", "report"]
     whole = loop.Budget.parse(options.budget) if options.budget and options.part == "all" else None
     for part in everything if options.part == "all" else [options.part]:
         if part in BUDGETS:
@@ -82,9 +90,14 @@ def make_learner(part: str, options: argparse.Namespace, device: torch.device) -
         synonyms = speaker_of(world).synonyms
         return ClipLearner(world, text_encoder, tokenizer, device, seed=options.seed, synonyms=synonyms)
     autoencoder = trained_autoencoder(options.out, options.start_from).to(device)
-    denoiser = DenoiserLearner(world, autoencoder, device, seed=options.seed)
+    if part == "words":
+        return WordsLearner(world, autoencoder, device, seed=options.seed)
+    text_encoder, tokenizer = load_words(options.out, world)
+    denoiser = DenoiserLearner(world, autoencoder, text_encoder, tokenizer, device, seed=options.seed)
     if options.start_from:
         denoiser.start_from(options.start_from)
+    if (options.out / "words.safetensors").exists():
+        denoiser.listen(load_readers(options.out / "words.safetensors"))
     return denoiser
 
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor
 
 from nbgen.training.composition import Composer
 from nbgen.training.scenes import Scene, draw_scene
+from nbgen.training.shards import Shards
 from nbgen.training.sheets import to_tensor
 from nbgen.training.wordings import Speaker
 
@@ -25,9 +27,6 @@ IN_THE_END = {
     "plain": 0.50, "size": 0.09, "place": 0.07, "number": 0.08, "pair": 0.16, "mirrored": 0.02, "style": 0.08,
 }  # fmt: skip
 """Shares of the kinds of scenes: single objects first, since everything else is made of them."""
-TURNED_AFTER = 60_000
-"""Scenes after which the shares are those of the end; up to there they change evenly."""
-
 EMPTY_CAPTIONS = 0.1
 """Share of captions that are "": what guidance pushes away from (Ho and Salimans, 2207.12598)."""
 
@@ -35,21 +34,32 @@ Encode = Callable[[Tensor], Tensor]
 """Pictures (n, 3, 64, 64) from -1 to 1 to unscaled latents (n, 4, 16, 16), both on the CPU."""
 
 
-def shares_at(number: int) -> dict[str, float]:
-    """Shares of the kinds for scene `number` of the row."""
-    turned = min(1.0, number / TURNED_AFTER)
+def encoder(autoencoder: AutoencoderKL, shards: Shards) -> Encode:
+    """What turns pictures into latents for a `Supply`, all cores at once."""
+
+    def of_piece(piece: Tensor) -> Tensor:
+        with torch.no_grad():  # a thread's own setting
+            return autoencoder.encode(piece.to(autoencoder.device)).latent_dist.mean.cpu()
+
+    return lambda pictures: shards.map(of_piece, pictures)
+
+
+def shares_at(number: int, turned_after: int) -> dict[str, float]:
+    """Shares of the kinds for scene `number` of the row, which change evenly up to scene `turned_after`."""
+    turned = min(1.0, number / turned_after)
     return {kind: (1 - turned) * AT_FIRST[kind] + turned * IN_THE_END[kind] for kind in AT_FIRST}
 
 
 class Supply:
     """Batches for the denoiser, from the newest `capacity` scenes of the row, held as float16 latents.
 
-    start: scenes that are there before the first step; fresh: new ones each step
+    start: scenes that are there before the first step; fresh: new ones each step; turned_after: scenes after
+    which the shares of the kinds are those of the end
     """
 
     def __init__(
         self, composer: Composer, speaker: Speaker, encode: Encode, *, batch: int, seed: int,
-        capacity: int = 16_384, start: int = 2_048, fresh: int = 12,
+        capacity: int = 16_384, start: int = 2_048, fresh: int = 12, turned_after: int = 12_000,
     ) -> None:  # fmt: skip
         self.composer, self.speaker, self.encode = composer, speaker, encode
         self.batch, self.seed = batch, seed
@@ -59,6 +69,7 @@ class Supply:
             "number": speaker.countable() or None,
         }
         self.capacity, self.start, self.fresh = capacity, min(start, capacity), fresh
+        self.turned_after = turned_after
         self.latents = torch.zeros((capacity, 4, 16, 16), dtype=torch.float16)
         self.scenes: dict[int, Scene] = {}
         self.end = 0  # scenes from max(0, end - capacity) to end are there
@@ -97,7 +108,7 @@ class Supply:
 
     def _scene(self, number: int) -> tuple[Scene, np.random.Generator]:
         draw = np.random.default_rng([self.seed, 1, number])
-        shares = shares_at(number)
+        shares = shares_at(number, self.turned_after)
         kind = str(draw.choice(list(shares), p=list(shares.values())))
         return draw_scene(kind, self.names, draw, self.among.get(kind)), draw
 

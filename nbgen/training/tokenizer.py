@@ -17,8 +17,8 @@ from itertools import pairwise
 import torch
 from transformers import CLIPTokenizer
 
-LENGTH = 28
-"""Tokens in a prompt, start and end included; the rest is padding."""
+LENGTH = 40
+"""Tokens in a prompt, start and end included; the rest is padding, of which the last sixteen have a use."""
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 

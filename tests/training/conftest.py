@@ -12,9 +12,10 @@ from transformers import CLIPTextModel
 
 from nbgen.training import objects, pictures, synonyms
 from nbgen.training.autoencoder import CONFIG
-from nbgen.training.denoiser import NOISE_SCHEDULE, UNET_CONFIG, text_config
+from nbgen.training.denoiser import NOISE_SCHEDULE, UNET_CONFIG
 from nbgen.training.tokenizer import make_tokenizer
 from nbgen.training.wordings import Speaker
+from nbgen.training.words import text_config
 
 
 @pytest.fixture(scope="session")

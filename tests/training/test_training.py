@@ -10,11 +10,13 @@ from diffusers import StableDiffusionPipeline
 from nbgen.training import checkpoints
 from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.denoiser import DenoiserLearner
-from nbgen.training.export import export, load_autoencoder, size_of
+from nbgen.training.export import export, load_autoencoder, load_words, size_of
 from nbgen.training.loop import Budget, learning_rate, train
 from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.report import read_losses, report, smooth
 from nbgen.training.shards import Shards
+from nbgen.training.tokenizer import tokenize
+from nbgen.training.words import WordsLearner, cut, put_together
 
 CPU = torch.device("cpu")
 
@@ -22,29 +24,30 @@ CPU = torch.device("cpu")
 train = partial(train, sheet_every=math.inf, say=lambda line: None)
 
 
-def make_learner(name, world, autoencoder):
+def make_learner(name, world, folder):
     if name == "autoencoder":
         return AutoencoderLearner(world, CPU, batch=2)
-    return DenoiserLearner(world, autoencoder, CPU, batch=4, held=12)
+    autoencoder = load_autoencoder(folder / "autoencoder.safetensors")
+    if name == "words":
+        return WordsLearner(world, autoencoder, CPU, batch=4, held=12)
+    return DenoiserLearner(world, autoencoder, *load_words(folder, world), CPU, batch=4, held=12)
 
 
 @pytest.fixture(scope="module")
 def trained(world, tmp_path_factory):
-    """A folder with both checkpoints after a few steps: nothing learned, everything in place."""
+    """A folder with all checkpoints after a few steps: nothing learned, everything in place."""
     folder = tmp_path_factory.mktemp("runs") / "mini"
-    train(AutoencoderLearner(world, CPU, batch=2), Budget(steps=2), folder)
-    autoencoder = load_autoencoder(folder / "autoencoder.safetensors")
-    train(make_learner("denoiser", world, autoencoder), Budget(steps=2), folder)
+    for name in ("autoencoder", "words", "denoiser"):
+        train(make_learner(name, world, folder), Budget(steps=2), folder)
     return folder
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "denoiser"])
+@pytest.mark.parametrize("name", ["autoencoder", "words", "denoiser"])
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(name, world, trained, tmp_path):
-    autoencoder = load_autoencoder(trained / "autoencoder.safetensors")
     budget = Budget(steps=8)
-    straight = train(make_learner(name, world, autoencoder), budget, tmp_path / "straight")
+    straight = train(make_learner(name, world, trained), budget, tmp_path / "straight")
 
-    learner = make_learner(name, world, autoencoder)
+    learner = make_learner(name, world, trained)
     take_step = learner.step
 
     def interrupted(number, rate):
@@ -55,7 +58,7 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(name, worl
     learner.step = interrupted
     with pytest.raises(KeyboardInterrupt):
         train(learner, budget, tmp_path / "halved", every=0)
-    halved = train(make_learner(name, world, autoencoder), budget, tmp_path / "halved")
+    halved = train(make_learner(name, world, trained), budget, tmp_path / "halved")
 
     ours, facts = checkpoints.load(halved)
     theirs, _ = checkpoints.load(straight)
@@ -144,3 +147,29 @@ def test_a_training_can_be_looked_back_at(world, trained, tmp_path):
 
 def test_smoothing_leaves_a_constant_alone_and_has_no_edges():
     assert smooth(np.full(30, 2.5), 7) == pytest.approx(np.full(30, 2.5))
+
+
+def test_cells_are_the_picture_row_by_row():
+    latents = torch.arange(2 * 4 * 16 * 16).view(2, 4, 16, 16)
+    cells = cut(latents)
+    assert torch.equal(cells[1, 6].view(4, 4, 4), latents[1, :, 4:8, 8:12])
+    assert torch.equal(put_together(cells), latents)
+
+
+def test_words_are_read_as_what_they_mean(world, trained):
+    """A few objects are learned by heart at once: each caption is nearest to its own picture."""
+    learner = WordsLearner(
+        world, load_autoencoder(trained / "autoencoder.safetensors"), CPU, batch=32, held=32
+    )
+    learner.supply.fresh = 0
+    for number in range(60):
+        learner.step(number, min(1.0, (number + 1) / 20))
+    plain = [number for number in range(32) if learner.supply.scenes[number].style is None][:12]
+    tokens = tokenize(learner.tokenizer, [learner.speaker.plainly(learner.supply.scenes[n]) for n in plain])
+    with torch.no_grad():
+        read = learner.text_encoder(tokens)
+        cells, whole = learner.readers(read.last_hidden_state, read.pooler_output)
+    wanted = cut(learner.supply.latents[plain].float() * learner.scaling_factor)
+    for made in (cells, whole):
+        nearest = torch.cdist(made.flatten(1), wanted.flatten(1)).argmin(dim=1)
+        assert (nearest == torch.arange(len(plain))).float().mean() > 0.7
