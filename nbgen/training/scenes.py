@@ -1,8 +1,9 @@
 """What can be asked for?  Scenes: which objects, how many, how large, where, beside what, in which style.
 
 A scene says what its caption says and no more; `lay_out` decides the rest. Boxes have three sides (all of the
-picture, four fifths, half) and stand on multiples of four pixels, a latent's width: what the model has learned
-about an object in one place it then knows in every other.
+picture, four fifths, half). What is four fifths large stands on multiples of four pixels, a latent's width; what
+is half as large on multiples of sixteen, a cell's (`words`): what the model has learned about an object in one
+place it then knows in every other.
 """
 
 from __future__ import annotations
@@ -18,8 +19,17 @@ from nbgen.training.pictures import BACKGROUNDS
 FULL, MEDIUM, HALF = 64, 52, 32
 GRID = 4
 """Boxes stand on multiples of so many pixels: one latent."""
+CELL = 16
+"""Boxes of half the picture's side stand on multiples of so many: a quarter of that side."""
 
-PLACES = ("left", "right", "top", "bottom")
+PLACED = {
+    "left": (0, CELL),
+    "right": (FULL - HALF, CELL),
+    "top": (CELL, 0),
+    "bottom": (CELL, FULL - HALF),
+}
+"""Left and top of the box of half a side that stands there."""
+PLACES = tuple(PLACED)
 RELATIONS = ("next to", "left of", "right of", "above", "below")
 STYLES: dict[str, tuple[str, ...]] = {
     "pixel art": tuple(BACKGROUNDS),
@@ -107,55 +117,38 @@ def draw_scene(
 def lay_out(scene: Scene, draw: np.random.Generator) -> tuple[tuple[int, Box], ...]:
     """Each object's number and box, in the order they are drawn; what is unsaid is drawn at random."""
     if scene.relation:
-        return _side_by_side(scene, draw)
+        return _side_by_side(scene)
     if scene.count > 1:
         return _several(scene, draw)
     (thing,) = scene.things
     if scene.place:
-        return ((thing, _placed(scene.place, draw)),)
+        return ((thing, (*PLACED[scene.place], HALF)),)
     if scene.size == "small":
-        return ((thing, _anywhere(HALF, draw)),)
+        return ((thing, _anywhere(HALF, CELL, draw)),)
     exact = scene.size or scene.style or scene.mirrored
     if exact or draw.random() >= MOVED:
         return ((thing, (0, 0, FULL)),)
-    return ((thing, _anywhere(MEDIUM, draw)),)
+    return ((thing, _anywhere(MEDIUM, GRID, draw)),)
 
 
-def _steps(lowest: int, highest: int, draw: np.random.Generator) -> int:
-    return GRID * int(draw.integers(lowest // GRID, highest // GRID + 1))
-
-
-def _anywhere(side: int, draw: np.random.Generator) -> Box:
-    return _steps(0, FULL - side, draw), _steps(0, FULL - side, draw), side
-
-
-def _placed(place: str, draw: np.random.Generator) -> Box:
-    near, along = _steps(0, 4, draw), _steps(8, 24, draw)
-    far = FULL - HALF - near
-    return {
-        "left": (near, along, HALF),
-        "right": (far, along, HALF),
-        "top": (along, near, HALF),
-        "bottom": (along, far, HALF),
-    }[place]
+def _anywhere(side: int, step: int, draw: np.random.Generator) -> Box:
+    left, top = (step * int(n) for n in draw.integers((FULL - side) // step + 1, size=2))
+    return left, top, side
 
 
 def _several(scene: Scene, draw: np.random.Generator) -> tuple[tuple[int, Box], ...]:
     (thing,) = scene.things
     if scene.count == 2:
-        top = _steps(8, 24, draw)
-        corners = [(0, top), (FULL - HALF, top)]
+        corners = [PLACED["left"], PLACED["right"]]
     else:  # a triangle, on its foot or on its tip
         one, two = (0, FULL - HALF)[:: draw.choice([-1, 1])]
         corners = [(HALF // 2, one), (0, two), (FULL - HALF, two)]
     return tuple((thing, (left, top, HALF)) for left, top in corners)
 
 
-def _side_by_side(scene: Scene, draw: np.random.Generator) -> tuple[tuple[int, Box], ...]:
+def _side_by_side(scene: Scene) -> tuple[tuple[int, Box], ...]:
     first, second = scene.things
     if scene.relation in ("right of", "below"):
         first, second = second, first
-    along, far = _steps(12, 20, draw), FULL - HALF
-    if scene.relation in ("above", "below"):
-        return (first, (along, 0, HALF)), (second, (along, far, HALF))
-    return (first, (0, along, HALF)), (second, (far, along, HALF))
+    sides = ("top", "bottom") if scene.relation in ("above", "below") else ("left", "right")
+    return (first, (*PLACED[sides[0]], HALF)), (second, (*PLACED[sides[1]], HALF))
