@@ -58,11 +58,14 @@ picture was collected from anywhere.
 {training}
 
 Autoencoder: L1, half as much L1 on differences of neighbouring pixels and of colour channels, a little KL.
-Text encoder and UNet: trained together on latents of composed scenes that are renewed all the time; mean squared
-error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps with a density that rises linearly, a
-tenth of the captions empty, running average of the weights (.9995). Both began with the weights of the first
-mini (432 objects). AdamW, warm-up, flat, and falling over the last 40%. The files are float16; compute in
-float32 on a CPU.
+Text encoder: learns before any noise comes in (`words`). Its last sixteen tokens, padding, must each give one
+sixteenth of the scene's latents by a linear map, the pooled token all of them; mean squared error, batches of 256
+captions. UNet: on latents of composed scenes that are renewed all the time, the text encoder as it is; mean
+squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps with a density that rises
+linearly, a tenth of the captions empty, running average of the weights (.999), batches of 64. It began with the
+weights of the first mini (432 objects), and with two heads of its attention set by least squares to listen to
+the token of their own part of the picture (`listening`). Muon for matrices, AdamW for the rest; warm-up, flat,
+and falling over the last 40%. The files are float16; compute in float32 on a CPU.
 
 To make it again (needs the Debian packages `fonts-noto-color-emoji`, `unicode-data` and `unicode-cldr-core`, or
 the like):
