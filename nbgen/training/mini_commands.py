@@ -96,8 +96,9 @@ def make_learner(part: str, options: argparse.Namespace, device: torch.device) -
     denoiser = DenoiserLearner(world, autoencoder, text_encoder, tokenizer, device, seed=options.seed)
     if options.start_from:
         denoiser.start_from(options.start_from)
-    if (options.out / "words.safetensors").exists():
-        denoiser.listen(load_readers(options.out / "words.safetensors"))
+    known, begun = (options.out / f"{name}.safetensors" for name in ("words", "denoiser"))
+    if known.exists() and (options.fresh or not begun.exists()):
+        denoiser.listen(load_readers(known))
     return denoiser
 
 

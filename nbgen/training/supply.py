@@ -27,6 +27,9 @@ IN_THE_END = {
     "plain": 0.50, "size": 0.09, "place": 0.07, "number": 0.08, "pair": 0.16, "mirrored": 0.02, "style": 0.08,
 }  # fmt: skip
 """Shares of the kinds of scenes: single objects first, since everything else is made of them."""
+TURNED_AFTER = 12_000
+"""Scenes after which the shares are those of the end; up to there they change evenly."""
+
 EMPTY_CAPTIONS = 0.1
 """Share of captions that are "": what guidance pushes away from (Ho and Salimans, 2207.12598)."""
 
@@ -44,22 +47,21 @@ def encoder(autoencoder: AutoencoderKL, shards: Shards) -> Encode:
     return lambda pictures: shards.map(of_piece, pictures)
 
 
-def shares_at(number: int, turned_after: int) -> dict[str, float]:
-    """Shares of the kinds for scene `number` of the row, which change evenly up to scene `turned_after`."""
-    turned = min(1.0, number / turned_after)
+def shares_at(number: int) -> dict[str, float]:
+    """Shares of the kinds for scene `number` of the row."""
+    turned = min(1.0, number / TURNED_AFTER)
     return {kind: (1 - turned) * AT_FIRST[kind] + turned * IN_THE_END[kind] for kind in AT_FIRST}
 
 
 class Supply:
     """Batches for the denoiser, from the newest `capacity` scenes of the row, held as float16 latents.
 
-    start: scenes that are there before the first step; fresh: new ones each step; turned_after: scenes after
-    which the shares of the kinds are those of the end
+    start: scenes that are there before the first step; fresh: new ones each step
     """
 
     def __init__(
         self, composer: Composer, speaker: Speaker, encode: Encode, *, batch: int, seed: int,
-        capacity: int = 16_384, start: int = 2_048, fresh: int = 12, turned_after: int = 12_000,
+        capacity: int = 16_384, start: int = 2_048, fresh: int = 12,
     ) -> None:  # fmt: skip
         self.composer, self.speaker, self.encode = composer, speaker, encode
         self.batch, self.seed = batch, seed
@@ -69,7 +71,6 @@ class Supply:
             "number": speaker.countable() or None,
         }
         self.capacity, self.start, self.fresh = capacity, min(start, capacity), fresh
-        self.turned_after = turned_after
         self.latents = torch.zeros((capacity, 4, 16, 16), dtype=torch.float16)
         self.scenes: dict[int, Scene] = {}
         self.end = 0  # scenes from max(0, end - capacity) to end are there
@@ -108,7 +109,7 @@ class Supply:
 
     def _scene(self, number: int) -> tuple[Scene, np.random.Generator]:
         draw = np.random.default_rng([self.seed, 1, number])
-        shares = shares_at(number, self.turned_after)
+        shares = shares_at(number)
         kind = str(draw.choice(list(shares), p=list(shares.values())))
         return draw_scene(kind, self.names, draw, self.among.get(kind)), draw
 

@@ -7,7 +7,7 @@ from nbgen.training.tokenizer import tokenize
 from nbgen.training.words import CELLS, Readers
 
 
-def looked_at(pipeline, run) -> dict[str, torch.Tensor]:
+def looked_at(pipeline, run) -> dict[str, float]:
     """How much of each attention's first head goes to the token of each place's own part, on average."""
     shares = {}
 
