@@ -24,7 +24,7 @@ from nbgen.training.averaging import Average
 from nbgen.training.composition import Composer
 from nbgen.training.listening import listen
 from nbgen.training.loop import autocast
-from nbgen.training.muon import Muon, Together, is_matrix
+from nbgen.training.muon import Together
 from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.scenes import KINDS, draw_scene
@@ -106,13 +106,9 @@ class DenoiserLearner:
             self.text_encoder.set_attn_implementation("eager")
         self.average = Average({"unet": self.unet}, decay=0.999)
         self.noising = DDPMScheduler(**NOISE_SCHEDULE)
-        named = list(self.unet.named_parameters())
-        matrices = [tensor for name, tensor in named if is_matrix(name, tensor)]
-        rest = [tensor for name, tensor in named if not is_matrix(name, tensor)]
-        self.parameters = [*matrices, *rest]
-        self.muon = Muon([{"params": matrices, "pace": 0.7}], lr=self.peak, each=self.shards.each)
-        self.adam = torch.optim.AdamW(rest, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-        self.optimizer = Together(self.muon, self.adam)
+        named = self.unet.named_parameters()
+        self.optimizer = Together(named, self.peak, pace=0.7, each=self.shards.each)
+        self.parameters = self.optimizer.parameters
 
     def step(self, number: int, rate: float) -> float:
         """One step of both optimisers on one batch."""
@@ -142,8 +138,7 @@ class DenoiserLearner:
         return {
             **checkpoints.prefixed("unet", self.unet.state_dict()),
             **checkpoints.prefixed("average", self.average.tensors),
-            **checkpoints.prefixed("momentum", checkpoints.optimizer_tensors(self.muon)),
-            **checkpoints.prefixed("moments", checkpoints.optimizer_tensors(self.adam)),
+            **self.optimizer.tensors(),
             **checkpoints.prefixed("scenes", self.supply.tensors()),
         }
 
@@ -151,8 +146,7 @@ class DenoiserLearner:
         """Take up a checkpoint."""
         self.unet.load_state_dict(checkpoints.under("unet", tensors))
         self.average.restore(checkpoints.under("average", tensors))
-        checkpoints.restore_optimizer(self.muon, checkpoints.under("momentum", tensors))
-        checkpoints.restore_optimizer(self.adam, checkpoints.under("moments", tensors))
+        self.optimizer.restore(tensors)
         self.supply.restore(checkpoints.under("scenes", tensors))
 
     def start_from(self, folder: Path) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from nbgen.training import checkpoints
 
 Each = Callable[[Callable[[Tensor], None], Iterable[Tensor]], None]
 """How a function is applied to every matrix: one after the other, or several at a time."""
@@ -75,20 +77,43 @@ class Muon(torch.optim.Optimizer):
 
 
 class Together:
-    """Several optimisers that step as one."""
+    """Muon for the matrices among named weights and AdamW for the rest, stepping as one.
 
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
-        self.parts = parts
+    pace: of Muon's learning rate, beside AdamW's
+    """
+
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], lr: float, *, pace: float = 1.0,
+        weight_decay: float = 0.01, each: Each = one_by_one,
+    ) -> None:  # fmt: skip
+        named = list(named)
+        matrices = [tensor for name, tensor in named if is_matrix(name, tensor)]
+        rest = [tensor for name, tensor in named if not is_matrix(name, tensor)]
+        self.parameters = [*matrices, *rest]
+        self.muon = Muon([{"params": matrices, "pace": pace}], lr=lr, each=each)
+        self.adam = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """Of all of them."""
-        return [group for part in self.parts for group in part.param_groups]
+        """Of both."""
+        return [*self.muon.param_groups, *self.adam.param_groups]
 
     def step(self) -> None:
         """One after the other."""
-        for part in self.parts:
-            part.step()
+        self.muon.step()
+        self.adam.step()
+
+    def tensors(self) -> checkpoints.Tensors:
+        """What a checkpoint keeps of both."""
+        return {
+            **checkpoints.prefixed("momentum", checkpoints.optimizer_tensors(self.muon)),
+            **checkpoints.prefixed("moments", checkpoints.optimizer_tensors(self.adam)),
+        }
+
+    def restore(self, tensors: checkpoints.Tensors) -> None:
+        """Take up what `tensors` gave, among whatever else a checkpoint holds."""
+        checkpoints.restore_optimizer(self.muon, checkpoints.under("momentum", tensors))
+        checkpoints.restore_optimizer(self.adam, checkpoints.under("moments", tensors))
 
 
 def is_matrix(name: str, tensor: Tensor) -> bool:
@@ -100,4 +125,4 @@ def is_matrix(name: str, tensor: Tensor) -> bool:
     False
     """
     table = "token_embedding" in name or "position_embedding" in name
-    return tensor.ndim >= 2 and not table and not name.startswith(("conv_in", "conv_out"))
+    return tensor.ndim >= 2 and not table and not name.startswith(("conv_in", "conv_out", "readers"))

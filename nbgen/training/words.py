@@ -24,7 +24,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
 from nbgen.training.composition import Composer
-from nbgen.training.muon import Muon, Together, is_matrix
+from nbgen.training.muon import Together
 from nbgen.training.pictures import World
 from nbgen.training.plurals import tie
 from nbgen.training.scenes import KINDS, draw_scene
@@ -126,14 +126,9 @@ class WordsLearner:
             self.text_encoder.set_attn_implementation("eager")
         self.readers = Readers().to(device)
         self.average = Average({"text_encoder": self.text_encoder, "readers": self.readers}, decay=0.99)
-        read = list(self.text_encoder.named_parameters())
-        matrices = [tensor for name, tensor in read if is_matrix(name, tensor)]
-        rest = [tensor for name, tensor in read if not is_matrix(name, tensor)]
-        rest += self.readers.parameters()
-        self.parameters = [*matrices, *rest]
-        self.muon = Muon(matrices, lr=self.peak, each=self.shards.each)
-        self.adam = torch.optim.AdamW(rest, lr=self.peak, betas=(0.9, 0.99), weight_decay=0, fused=True)
-        self.optimizer = Together(self.muon, self.adam)
+        named = [*self.text_encoder.named_parameters(), *self.readers.named_parameters("readers")]
+        self.optimizer = Together(named, self.peak, weight_decay=0, each=self.shards.each)
+        self.parameters = self.optimizer.parameters
 
     def step(self, number: int, rate: float) -> float:
         """One step of both optimisers on one batch."""
@@ -156,8 +151,7 @@ class WordsLearner:
             **checkpoints.prefixed("text_encoder", self.text_encoder.state_dict()),
             **checkpoints.prefixed("readers", self.readers.state_dict()),
             **checkpoints.prefixed("average", self.average.tensors),
-            **checkpoints.prefixed("momentum", checkpoints.optimizer_tensors(self.muon)),
-            **checkpoints.prefixed("moments", checkpoints.optimizer_tensors(self.adam)),
+            **self.optimizer.tensors(),
             **checkpoints.prefixed("scenes", self.supply.tensors()),
         }
 
@@ -166,8 +160,7 @@ class WordsLearner:
         self.text_encoder.load_state_dict(checkpoints.under("text_encoder", tensors))
         self.readers.load_state_dict(checkpoints.under("readers", tensors))
         self.average.restore(checkpoints.under("average", tensors))
-        checkpoints.restore_optimizer(self.muon, checkpoints.under("momentum", tensors))
-        checkpoints.restore_optimizer(self.adam, checkpoints.under("moments", tensors))
+        self.optimizer.restore(tensors)
         self.supply.restore(checkpoints.under("scenes", tensors))
 
     def facts(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_a_convolution_is_taken_as_a_matrix() -> None:
 
 def test_together_steps_all_its_parts_at_their_rates() -> None:
     one, other = torch.nn.Parameter(torch.ones(4, 4)), torch.nn.Parameter(torch.ones(4))
-    both = Together(Muon([one], lr=1.0), torch.optim.AdamW([other], lr=1.0))
+    both = Together([("matrix", one), ("bias", other)], lr=1.0)
     for group in both.param_groups:
         group["lr"] = 0.0
     one.grad, other.grad = torch.ones(4, 4), torch.ones(4)
