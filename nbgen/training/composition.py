@@ -40,8 +40,8 @@ class Composer:
                 picture[where] = glyph[..., :3] + picture[where] * (1 - glyph[..., 3:])
         return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
-    def drawn(self, scene: Scene, draw: np.random.Generator) -> np.ndarray:
-        """The picture of a scene, what it leaves unsaid drawn at random."""
+    def drawn(self, scene: Scene, draw: np.random.Generator | None) -> np.ndarray:
+        """The picture of a scene, what it leaves unsaid drawn at random, or without `draw` as one would expect."""
         return self.draw(scene, lay_out(scene, draw))
 
 

@@ -114,8 +114,12 @@ def draw_scene(
     return Scene((thing,), ground)
 
 
-def lay_out(scene: Scene, draw: np.random.Generator) -> tuple[tuple[int, Box], ...]:
-    """Each object's number and box, in the order they are drawn; what is unsaid is drawn at random."""
+def lay_out(scene: Scene, draw: np.random.Generator | None) -> tuple[tuple[int, Box], ...]:
+    """Each object's number and box, in the order they are drawn.
+
+    draw: decides what is unsaid; without one it is as one would expect: an object fills the picture or stands in
+    the middle, three stand on their foot
+    """
     if scene.relation:
         return _side_by_side(scene)
     if scene.count > 1:
@@ -124,9 +128,9 @@ def lay_out(scene: Scene, draw: np.random.Generator) -> tuple[tuple[int, Box], .
     if scene.place:
         return ((thing, (*PLACED[scene.place], HALF)),)
     if scene.size == "small":
-        return ((thing, _anywhere(HALF, CELL, draw)),)
+        return ((thing, _anywhere(HALF, CELL, draw) if draw else (CELL, CELL, HALF)),)
     exact = scene.size or scene.style or scene.mirrored
-    if exact or draw.random() >= MOVED:
+    if exact or draw is None or draw.random() >= MOVED:
         return ((thing, (0, 0, FULL)),)
     return ((thing, _anywhere(MEDIUM, GRID, draw)),)
 
@@ -136,12 +140,12 @@ def _anywhere(side: int, step: int, draw: np.random.Generator) -> Box:
     return left, top, side
 
 
-def _several(scene: Scene, draw: np.random.Generator) -> tuple[tuple[int, Box], ...]:
+def _several(scene: Scene, draw: np.random.Generator | None) -> tuple[tuple[int, Box], ...]:
     (thing,) = scene.things
     if scene.count == 2:
         corners = [PLACED["left"], PLACED["right"]]
     else:  # a triangle, on its foot or on its tip
-        one, two = (0, FULL - HALF)[:: draw.choice([-1, 1])]
+        one, two = (0, FULL - HALF)[:: draw.choice([-1, 1]) if draw else 1]
         corners = [(HALF // 2, one), (0, two), (FULL - HALF, two)]
     return tuple((thing, (left, top, HALF)) for left, top in corners)
 

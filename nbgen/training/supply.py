@@ -56,12 +56,13 @@ def shares_at(number: int) -> dict[str, float]:
 class Supply:
     """Batches for the denoiser, from the newest `capacity` scenes of the row, held as float16 latents.
 
-    start: scenes that are there before the first step; fresh: new ones each step
+    start: scenes that are there before the first step; fresh: new ones each step;
+    expected: whether what a scene leaves unsaid is as one would expect, and not drawn at random
     """
 
     def __init__(
         self, composer: Composer, speaker: Speaker, encode: Encode, *, batch: int, seed: int,
-        capacity: int = 16_384, start: int = 2_048, fresh: int = 12,
+        capacity: int = 16_384, start: int = 2_048, fresh: int = 12, expected: bool = False,
     ) -> None:  # fmt: skip
         self.composer, self.speaker, self.encode = composer, speaker, encode
         self.batch, self.seed = batch, seed
@@ -71,6 +72,7 @@ class Supply:
             "number": speaker.countable() or None,
         }
         self.capacity, self.start, self.fresh = capacity, min(start, capacity), fresh
+        self.expected = expected
         self.latents = torch.zeros((capacity, 4, 16, 16), dtype=torch.float16)
         self.scenes: dict[int, Scene] = {}
         self.end = 0  # scenes from max(0, end - capacity) to end are there
@@ -105,7 +107,7 @@ class Supply:
     def scene(self, number: int) -> tuple[Scene, np.ndarray]:
         """Scene `number` of the row, and its picture."""
         scene, draw = self._scene(number)
-        return scene, self.composer.drawn(scene, draw)
+        return scene, self.composer.drawn(scene, None if self.expected else draw)
 
     def _scene(self, number: int) -> tuple[Scene, np.random.Generator]:
         draw = np.random.default_rng([self.seed, 1, number])

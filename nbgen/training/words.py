@@ -115,7 +115,7 @@ class WordsLearner:
         encode = encoder(self.autoencoder, self.shards)
         self.supply = Supply(
             Composer(world), self.speaker, encode, batch=batch, seed=seed, capacity=held,
-            start=4_096, fresh=24,
+            start=4_096, fresh=24, expected=True,
         )  # fmt: skip
         self.scaling_factor = round(1 / self.supply.deviation(), 5)
         self.tokenizer = make_tokenizer(self.speaker.word_counts())

@@ -39,6 +39,16 @@ def test_boxes_stand_on_the_grid_and_inside(kind, world):
             assert a + s <= c or c + t <= a or b + s <= d or d + t <= b, "boxes overlap"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_draw_every_scene_has_one_layout_that_may_also_be_drawn(kind, world):
+    draw = np.random.default_rng(0)
+    for _ in range(10):
+        scene = draw_scene(kind, world.names, draw)
+        expected = lay_out(scene, None)
+        assert expected == lay_out(scene, None)
+        assert expected in [lay_out(scene, draw) for _ in range(100)]
+
+
 def test_one_pair_in_twenty_is_held_out_and_never_drawn(whole_world):
     names = whole_world.names
     draw = np.random.default_rng(0)

@@ -60,6 +60,14 @@ def test_only_the_newest_scenes_are_held(world):
     assert sorted(supply.scenes) == list(range(100, 140))
 
 
+def test_what_a_caption_leaves_unsaid_is_as_expected(world):
+    supply = make_supply(world, expected=True)
+    supply.draw(4)
+    for number in supply.scenes:
+        scene, picture = supply.scene(number)
+        assert np.array_equal(picture, supply.composer.drawn(scene, None))
+
+
 def test_a_tied_plural_learns_with_its_singular(world):
     tokenizer = make_tokenizer({"cat": 3, "cats": 1, "dog": 2})
     model = CLIPTextModel(text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id))
