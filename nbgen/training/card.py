@@ -63,7 +63,8 @@ sixteenth of the scene's latents by a linear map, the pooled token all of them; 
 captions. What a caption leaves open is there as one would expect it. (Not so from the start: for 54 of its 66
 minutes it was drawn at random, and for the first 24 small objects stood on a finer grid, which the first 441 steps
 of the UNet saw as well. The last 12 minutes of words had batches of 6,144 and embeddings learning at 4e-3, and the
-UNet's first 1,740 steps had the words of before.) UNet: on latents of composed scenes that are renewed all the time, the text encoder as it is; mean
+UNet's first 1,740 steps had the words of before.)
+UNet: on latents of composed scenes that are renewed all the time, the text encoder as it is; mean
 squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps with a density that rises
 linearly, a tenth of the captions empty, running average of the weights (.999), batches of 64. It began with the
 weights of the first mini (432 objects), and with two heads of its attention set by least squares to listen to
