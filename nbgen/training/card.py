@@ -60,10 +60,7 @@ picture was collected from anywhere.
 Autoencoder: L1, half as much L1 on differences of neighbouring pixels and of colour channels, a little KL.
 Text encoder: learns before any noise comes in (`words`). Its last sixteen tokens, padding, must each give one
 sixteenth of the scene's latents by a linear map, the pooled token all of them; mean squared error, batches of 256
-captions. What a caption leaves open is there as one would expect it. (Not so from the start: for 54 of its 66
-minutes it was drawn at random, and for the first 24 small objects stood on a finer grid, which the first 441 steps
-of the UNet saw as well. The last 12 minutes of words had batches of 6,144 and embeddings learning at 4e-3, and the
-UNet's first 1,740 steps had the words of before.)
+captions. What a caption leaves open is there as one would expect it.
 UNet: on latents of composed scenes that are renewed all the time, the text encoder as it is; mean
 squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps with a density that rises
 linearly, a tenth of the captions empty, running average of the weights (.999), batches of 64. It began with the
