@@ -28,9 +28,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from nbgen.training import loop
-from nbgen.training.gan_commands import make_gan
+from nbgen.training.gan_commands import make_gan, world_of_gan
 from nbgen.training.mini_commands import BUDGETS, make_mini
-from nbgen.training.pictures import load_world
 
 ASSETS = Path(__file__).parent.parent / "assets" / "mini"
 
@@ -70,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_arguments(arguments)
     device = loop.pick_device(options.device)
     if options.model == "gan":
-        return make_gan(options, load_world(), device, tell)
+        return make_gan(options, world_of_gan(), device, tell)
     make_mini(options, device, tell)
 
 

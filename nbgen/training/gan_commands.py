@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +17,18 @@ from nbgen.training.export import size_of
 from nbgen.training.gan import GanLearner
 from nbgen.training.gan_evaluate import evaluate_gan
 from nbgen.training.gan_export import export_gan, remember_gan
+from nbgen.training.objects import load_named
 from nbgen.training.pictures import World
 
-MINI = Path(__file__).parent.parent / "assets" / "mini" / "vae"
+ASSETS = Path(__file__).parent.parent / "assets"
+MINI = ASSETS / "mini" / "vae"
 """The autoencoder in whose latent space mini-gan lives."""
+
+
+def world_of_gan() -> World:
+    """The objects of the mini-gan that ships: some hundreds of mini's, every one at home in a group."""
+    known = json.loads((ASSETS / "mini-gan" / "vocabulary.json").read_text(encoding="utf-8"))
+    return load_named(known["objects"])
 
 
 def make_gan(
