@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from nbgen.training.pictures import BACKGROUNDS, World
@@ -55,7 +56,7 @@ picture was collected from anywhere.
 
 ## How it was made
 
-{training}
+{training}{remarks}
 
 Autoencoder: L1, half as much L1 on differences of neighbouring pixels and of colour channels, a little KL.
 Text encoder: learns before any noise comes in (`words`). Its last sixteen tokens, padding, must each give one
@@ -81,6 +82,8 @@ The order of the data is fixed by seeds.
 
 {figures}
 
+{pictures}
+
 ## Limits
 
 - It is a memoriser of a small, closed world, and that is the point of it: the objects it was trained on are
@@ -92,12 +95,38 @@ The order of the data is fixed by seeds.
 - English, in few wordings.
 """
 
+CORES, WATTS = 2, 10
+"""Of the machine that trained; watts of one busy core are a guess."""
 
-def model_card(world: World, training: dict[str, dict[str, Any]], figures: dict[str, Any] | None) -> str:
-    """The text of README.md, from each part's steps and minutes and from what `evaluate` gave."""
+PICTURES = {
+    "sheet.png": "![A hundred pictures of every kind over their prompts](sheet.png)",
+    "failures.png": "What goes wrong, as made (left) and as asked (right):\n\n"
+    "![Wrong pictures beside those that were asked for](failures.png)",
+}
+"""What the card says of each picture that lies beside it."""
+
+
+def model_card(
+    world: World,
+    training: dict[str, dict[str, Any]],
+    figures: dict[str, Any] | None,
+    *,
+    remarks: str = "",
+    pictures: Collection[str] = (),
+) -> str:
+    """The text of README.md, from each part's steps and minutes and from what `evaluate` gave.
+
+    remarks: what else is to be said of this training; pictures: those of PICTURES that lie beside it
+    """
     lines = [
         f"- {part}: {facts['steps']:,} steps in {facts['minutes']} minutes"
         for part, facts in training.items()
+    ]
+    hours = sum(facts["minutes"] for facts in training.values()) / 60
+    lines += [
+        "",
+        f"Energy was not measured; at {WATTS} W for each of the {CORES} cores, {hours:.1f} hours take "
+        f"{hours * CORES * WATTS / 1000:.2f} kWh.",
     ]
     commands = [
         f"python -m nbgen.training {part} --budget {facts['steps']}steps" for part, facts in training.items()
@@ -114,6 +143,8 @@ def model_card(world: World, training: dict[str, dict[str, Any]], figures: dict[
         else "",
         held_out=HELD_OUT_OF,
         training="Time on two shared CPU cores:\n\n" + "\n".join(lines),
+        remarks=f"\n\n{remarks.strip()}" if remarks else "",
+        pictures="\n\n".join(text for name, text in PICTURES.items() if name in pictures),
         commands="\n".join(
             [*commands, *(f"python -m nbgen.training {part}" for part in ("export", "evaluate"))]
         ),

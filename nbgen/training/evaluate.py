@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from PIL import Image
 
 from nbgen.training.behaviour import behaviour
 from nbgen.training.composition import Composer
+from nbgen.training.gallery import FAILURES, SHEET, Gallery
 from nbgen.training.inpainting import inpainted_pairs
 from nbgen.training.judging import Judge, shows
 from nbgen.training.objects import load_named
@@ -37,6 +38,13 @@ BARS = {
 """What must be reached with CPU hours only."""
 
 
+class Counted(NamedTuple):
+    """Shares of right answers by what was asked for, and other means; and of each picture whether it is right."""
+
+    shares: dict[str, float]
+    right: list[bool]
+
+
 def evaluate(
     folder: Path,
     *,
@@ -52,7 +60,8 @@ def evaluate(
     """Ask the model in `folder` for pictures of every kind, and count what is right.
 
     share: of the prompts in COUNTS; a twentieth says how a training goes. Returns JSON-able figures.
-    With `sheets`, writes there one sheet for each kind: what was made above, what was asked for below.
+    With `sheets`, writes there one sheet for each kind, what was made above, what was asked for below; and what the
+    model card shows, some of every kind and some that went wrong.
     """
     pipeline = load_pipeline(folder, device)
     names = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))["objects"]
@@ -60,7 +69,7 @@ def evaluate(
     figures: dict[str, Any] = {
         "objects": len(names), "seed": seed, "steps": steps, "guidance": guidance, "share": share, "kinds": {},
     }  # fmt: skip
-    eye = OwnEye.of(folder, judge)
+    eye, gallery = OwnEye.of(folder, judge), Gallery()
     for kind in kinds:
         questions = draw_questions(kind, names, max(1, round(COUNTS[kind] * share)), seed)
         # Judged background by background: the judge holds the objects on one at a time.
@@ -71,9 +80,10 @@ def evaluate(
         count = style_counts if kind in STYLES else scene_counts
         found: dict[str, float] = {"prompts": len(questions)}
         for what, pictures in (("", made), ("references: ", asked), ("autoencoder: ", at_best)):
-            found |= {
-                what + key: value for key, value in count(questions, pictures, asked, judge, at_best).items()
-            }
+            counted = count(questions, pictures, asked, judge, at_best)
+            found |= {what + key: value for key, value in counted.shares.items()}
+            if pictures is made:
+                gallery.add(kind, questions, made, asked, counted.right)
         if kind == "object" and eye is not None:
             found["object by own features"] = eye.right(questions, made)
         figures["kinds"][kind] = found
@@ -84,6 +94,11 @@ def evaluate(
             if kind == "object":
                 pairs = beside_nearest(made[:100], [q.scene for q in questions[:100]], judge)
                 contact_sheet(pairs, columns=10).save(sheets / "evaluation-nearest.png")
+    if sheets is not None:
+        gallery.sheet().save(sheets / SHEET)
+        (sheets / FAILURES).unlink(missing_ok=True)
+        if failures := gallery.failures():
+            failures.save(sheets / FAILURES)
     figures["behaviour"] = behaviour(pipeline, folder, judge, share=share, seed=seed, steps=steps, say=say)
     figures["inpainting"] = inpainted_pairs(
         pipeline, judge, count=max(1, round(50 * share)), seed=seed, steps=steps, guidance=guidance
@@ -105,7 +120,7 @@ def references(questions: Sequence[Question], composer: Composer, seed: int) -> 
 
 def scene_counts(
     questions: Sequence[Question], pictures: np.ndarray, asked: np.ndarray, judge: Judge, at_best: np.ndarray
-) -> dict[str, float]:
+) -> Counted:
     """Shares of pictures in which what the scene says is so; of single objects also how near the nearest one is."""
     told = [shows(q.scene, picture, judge) for q, picture in zip(questions, pictures, strict=True)]
     keys = dict.fromkeys(
@@ -122,12 +137,12 @@ def scene_counts(
         bound = similarity(at_best, asked).mean()
         shares["crispness"] = float(similarity(pictures, nearest).mean() / bound)
         shares["distance to nearest"] = float(np.mean([one.error for one in seen]))
-    return shares
+    return Counted(shares, [all(answer.values()) for answer in told])
 
 
 def style_counts(
     questions: Sequence[Question], pictures: np.ndarray, asked: np.ndarray, judge: Judge, at_best: np.ndarray
-) -> dict[str, float]:
+) -> Counted:
     """Shares of pictures that have the style, and that show the object nearest in that style."""
     style, background = str(questions[0].scene.style), questions[0].scene.background
     composer = judge.composer
@@ -137,11 +152,14 @@ def style_counts(
     plain = np.stack([composer.drawn(Scene((n,), background, size="large"), draw) for n in everything])
     fitted = Discriminant.fit(_statistics(styled, background), _statistics(plain, background))
     nearest = [int(((styled.astype(np.float32) - p) ** 2).mean(axis=(1, 2, 3)).argmin()) for p in pictures]
-    return {
-        "style": float(fitted.tells(_statistics(pictures, background)).mean()),
+    styles = fitted.tells(_statistics(pictures, background))
+    objects = np.array(nearest) == [question.scene.things[0] for question in questions]
+    shares = {
+        "style": float(styles.mean()),
         "plain taken for it": float(fitted.tells(_statistics(plain, background)).mean()),
-        "object": float(np.mean([n == q.scene.things[0] for n, q in zip(nearest, questions, strict=True)])),
+        "object": float(objects.mean()),
     }
+    return Counted(shares, (styles & objects).tolist())
 
 
 def _statistics(pictures: np.ndarray, background: str) -> np.ndarray:

@@ -24,6 +24,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings, words
 from nbgen.training.card import model_card
 from nbgen.training.clip import make_clip
+from nbgen.training.gallery import FAILURES, SHEET
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
 from nbgen.training.synonyms import plural_words, read_synonyms
@@ -168,7 +169,8 @@ def vocabulary(world: World) -> dict[str, Any]:
 def export(out: Path, folder: Path, world: World, start_from: Path | None = None) -> None:
     """Write the model to `folder` in half precision, replacing what was there in one move.
 
-    The figures that `remember` kept go into the model card, unless training has gone on since.
+    The figures that `remember` kept go into the model card with the sheets that were drawn then, unless training
+    has gone on since; so does what a person has written into `remarks.md` in `out`.
     """
     pipeline = assemble(out, world, start_from)
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
@@ -188,14 +190,26 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
     (fresh / "vocabulary.json").write_text(json.dumps(vocabulary(world), indent=1) + "\n", encoding="utf-8")
-    (fresh / "README.md").write_text(
-        model_card(world, training_facts(out), remembered(out)), encoding="utf-8"
-    )
+    write_card(out, fresh, world)
     if folder.exists():
         os.replace(folder, old)
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(fresh, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_card(out: Path, folder: Path, world: World) -> None:
+    """Put the model card into `folder`, and its pictures beside it."""
+    figures, remarks = remembered(out), out / "remarks.md"
+    drawn = {"sheet.png": out / "sheets" / SHEET, "failures.png": out / "sheets" / FAILURES}
+    pictures = [name for name, path in drawn.items() if figures and path.exists()]
+    for name in pictures:
+        shutil.copyfile(drawn[name], folder / name)
+    card = model_card(
+        world, training_facts(out), figures, pictures=pictures,
+        remarks=remarks.read_text(encoding="utf-8") if remarks.exists() else "",
+    )  # fmt: skip
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def correct(path: Path, **values: Any) -> None:
