@@ -13,10 +13,12 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, HeunDiscreteSc
 
 from nbgen.training.judging import Judge
 from nbgen.training.painting import load_pipeline, paint, reconstruct, root_mean_square
-from nbgen.training.questions import draw_questions
+from nbgen.training.questions import Question, draw_questions
 from nbgen.training.scenes import PLAIN, Scene
 
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 4.0, 7.0)
+FEW_STEPS = {"25 guided": (25, 2.0), "4 guided": (4, 2.0), "4 plain": (4, 1.0), "2 plain": (2, 1.0)}
+"""Steps and guidance: what is usual, and what a few-step student would have to beat; a plain step is one call."""
 CONVERGED = 5
 """So many times the usual steps, by Heun's method with two calls each, stand for the exact solution."""
 
@@ -37,18 +39,19 @@ def behaviour(
     questions.sort(key=lambda question: question.scene.background)
     figures: dict[str, Any] = {"guidance": {}}
     for guidance in GUIDANCES:
-        made = paint(pipeline, [q.prompt for q in questions], guidance=guidance, steps=steps, seed=seed)
-        seen = [judge.one(picture, q.scene.background) for q, picture in zip(questions, made, strict=True)]
-        right = [one.things == q.scene.things for one, q in zip(seen, questions, strict=True)]
-        error = float(np.mean([one.error for one in seen]))
-        figures["guidance"][f"{guidance:g}"] = {"object": float(np.mean(right)), "error": error}
-        say(f"guidance {guidance:g}: object {np.mean(right):.3f}, error to the nearest {error:.1f}")
+        right, error = found_objects(pipeline, judge, questions, seed, steps, guidance)
+        figures["guidance"][f"{guidance:g}"] = {"object": right, "error": error}
+        say(f"guidance {guidance:g}: object {right:.3f}, error to the nearest {error:.1f}")
     prompts = [question.prompt for question in questions[: max(2, round(16 * share))]]
     figures["samplers"] = sampler_errors(pipeline, prompts, seed, steps)
+    figures["few steps"] = {
+        name: found_objects(pipeline, judge, questions, seed, few, guidance)[0]
+        for name, (few, guidance) in FEW_STEPS.items()
+    }
     figures["diversity"] = diversity(pipeline, judge, seed, steps, subjects=max(1, round(6 * share)))
     figures["novelty"] = novelty(pipeline, judge, seed, steps, count=max(2, round(100 * share)))
     figures["cost"] = cost(folder, prompts[0], steps)
-    for name in ("samplers", "diversity", "novelty", "cost"):
+    for name in ("samplers", "few steps", "diversity", "novelty", "cost"):
         say(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures[name].items()))
     return figures
 
@@ -72,6 +75,16 @@ def sampler_errors(pipeline: Any, prompts: Sequence[str], seed: int, steps: int)
     finally:
         pipeline.scheduler = before
     return errors
+
+
+def found_objects(
+    pipeline: Any, judge: Judge, questions: Sequence[Question], seed: int, steps: int, guidance: float
+) -> tuple[float, float]:
+    """The share of right objects, and the root mean square difference from the nearest ones, 0 to 255."""
+    made = paint(pipeline, [q.prompt for q in questions], guidance=guidance, steps=steps, seed=seed)
+    seen = [judge.one(picture, q.scene.background) for q, picture in zip(questions, made, strict=True)]
+    right = [one.things == q.scene.things for one, q in zip(seen, questions, strict=True)]
+    return float(np.mean(right)), float(np.mean([one.error for one in seen]))
 
 
 def diversity(

@@ -180,6 +180,7 @@ def figures_tables(figures: dict[str, Any]) -> str:
         for guidance, found in behaviour["guidance"].items()
     ]
     for name, what in (
+        ("few steps", "Object right, by steps with guidance 2 or without (one call a step)"),
         ("samplers", "Distance from the converged solution of the same noise (0 to 255)"),
         ("diversity", "Mean distance between two pictures of one prompt, size and place unsaid"),
         ("novelty", "Distance to the nearest picture that training could draw"),

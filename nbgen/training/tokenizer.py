@@ -1,7 +1,7 @@
 """How do words become numbers?  Byte-pair encoding (Sennrich et al., 1508.07909) in CLIP's own format.
 
 A text is cut into words; each word starts as letters, the last one marked `</w>`; then the *merges* are
-applied, most frequent pair first. Trained to the end on mini's few hundred words, every one of them becomes
+applied, most frequent pair first. Trained to the end on mini's few thousand words, every one of them becomes
 a single token, and any other word can still be spelled. Whether a word is *known* is therefore not decided
 here but by the list of caption words.
 """
