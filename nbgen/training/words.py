@@ -35,8 +35,14 @@ from nbgen.training.synonyms import plural_words, read_synonyms
 from nbgen.training.tokenizer import LENGTH, make_tokenizer, tokenize
 from nbgen.training.wordings import Speaker
 
-WIDTH = 192
-"""Numbers per token that the text encoder hands to the UNet."""
+WIDTH = 320
+"""Numbers per token that the text encoder hands to the UNet.
+
+Most objects have a name of one word, so that its vector must hold the whole picture, 1,024 numbers. Of all that tells
+objects apart, 192 numbers hold 94% at best (principal components of the latents), 320 hold 98%.
+"""
+INNER = 768
+"""Width of the text encoder's feed-forward layers."""
 LAYERS = 3
 """Of the text encoder."""
 CELLS = 4
@@ -48,7 +54,7 @@ def text_config(vocabulary: int, start: int, end: int, layers: int = LAYERS) -> 
     return CLIPTextConfig(
         vocab_size=vocabulary,
         hidden_size=WIDTH,
-        intermediate_size=4 * WIDTH,
+        intermediate_size=INNER,
         projection_dim=WIDTH,
         num_hidden_layers=layers,
         num_attention_heads=4,
