@@ -1,7 +1,7 @@
 """How does a drawn outline become a picture?  A ControlNet (Zhang et al., 2302.05543) for mini, trained on edges.
 
 Edges are those of `nbgen.edges`, white on black. The UNet stays as it is; a copy of its first half learns to tell
-it where the lines are.
+it where the lines are. The copy is one without attention: words are the UNet's business, and half the size is saved.
 """
 
 from __future__ import annotations
@@ -37,6 +37,24 @@ def outlines(picture: np.ndarray) -> np.ndarray:
     return np.asarray(edges(picture, smoothing=0.8))
 
 
+def without_attention(unet: UNet2DConditionModel) -> ControlNetModel:
+    """A ControlNet that begins with the convolutions of the UNet's first half and adds nothing yet."""
+    channels = unet.config.block_out_channels
+    made = ControlNetModel(
+        in_channels=unet.config.in_channels,
+        down_block_types=("DownBlock2D",) * len(channels),
+        mid_block_type="UNetMidBlock2D",
+        block_out_channels=channels,
+        layers_per_block=unet.config.layers_per_block,
+        cross_attention_dim=unet.config.cross_attention_dim,
+        attention_head_dim=unet.config.attention_head_dim,
+        conditioning_embedding_out_channels=HALVINGS,
+    )
+    known = unet.state_dict()
+    made.load_state_dict({name: known[name] for name in made.state_dict() if name in known}, strict=False)
+    return made
+
+
 class SketchLearner:
     """Trains the ControlNet. A `nbgen.training.loop.Learner`; pipeline: an exported mini."""
 
@@ -49,8 +67,7 @@ class SketchLearner:
         self.tokenizer: CLIPTokenizer = pipeline.tokenizer
         self.text_encoder: CLIPTextModel = pipeline.text_encoder.to(device).requires_grad_(False)
         self.unet: UNet2DConditionModel = pipeline.unet.to(device).requires_grad_(False)
-        self.controlnet = ControlNetModel.from_unet(self.unet, conditioning_embedding_out_channels=HALVINGS)
-        self.controlnet.to(device).requires_grad_(True)
+        self.controlnet = without_attention(self.unet).to(device)
         if device.type == "cpu":
             for part in (self.unet, self.controlnet):
                 part.set_attn_processor(AttnProcessor())

@@ -18,7 +18,7 @@ from nbgen.models.agreement import cosines
 from nbgen.training.clip import ClipLearner, embed_pictures, embed_words
 from nbgen.training.composition import Composer
 from nbgen.training.denoiser import UNET_CONFIG
-from nbgen.training.sketch import SketchLearner, outlines
+from nbgen.training.sketch import HALVINGS, SketchLearner, outlines, without_attention
 from nbgen.training.student import AS_TRAINED, CALLS, StudentLearner
 from nbgen.training.supply import Supply
 from nbgen.training.tokenizer import tokenize
@@ -111,6 +111,16 @@ def test_outlines_are_where_the_object_is(world):
     assert lines.shape == picture.shape and set(np.unique(lines)) <= {0, 255}
     assert 0.02 < (lines > 0).mean() < 0.4
     assert not outlines(np.full((64, 64, 3), 90, np.uint8)).any()
+
+
+def test_a_controlnet_begins_with_the_convolutions_of_the_unet_and_leaves_out_its_attention(pipeline):
+    full = ControlNetModel.from_unet(pipeline.unet, conditioning_embedding_out_channels=HALVINGS)
+    small = without_attention(pipeline.unet)
+    assert not any("attn" in name for name in small.state_dict())
+    mine, theirs = small.state_dict(), full.state_dict()
+    same = [name for name in mine if "resnets" in name or "downsamplers" in name or "conv_in" in name]
+    assert len(same) > 30
+    assert all(torch.equal(mine[n], theirs[n]) for n in same if "cond_embedding" not in n)
 
 
 def test_a_controlnet_begins_by_changing_nothing_and_learns(pipeline, supply, tmp_path):
