@@ -14,7 +14,7 @@ from ..errors import DamagedFileError, MissingFileError, ModelError
 from ..recipe import ModelRef
 from .base import Model
 from .catalogue import EMBEDDED, embedded_folder
-from .fingerprint import of_folder
+from .fingerprint import of_file, of_folder
 from .gan import Generator
 from .gan_networks import Discriminator, StyleGenerator
 from .gan_words import GanWords
@@ -22,6 +22,8 @@ from .styled_gan import StyledGenerator
 
 INDEX = "gan.json"
 """The file that says that a folder holds a GAN, and how large its networks are."""
+AUTOENCODER = "diffusion_pytorch_model.safetensors"
+"""The weights of an autoencoder in its folder, as diffusers calls them."""
 
 
 def gan_folder(place: str | os.PathLike[str]) -> Path | None:
@@ -72,13 +74,36 @@ def read_gan(folder: Path, name: str, device: torch.device, rows: int | None = N
             ) from None
         part.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         part.requires_grad_(False)
-    autoencoder: Any = AutoencoderKL.from_pretrained(folder / "vae", local_files_only=True)
+    autoencoder: Any = AutoencoderKL.from_pretrained(_painter(folder, index, name), local_files_only=True)
     autoencoder = autoencoder.float().to(device).to(memory_format=torch.channels_last)
     autoencoder.eval().requires_grad_(False)
     return StyledGenerator(
         generator, autoencoder, words, discriminator=discriminator, name=name,
         ref=ModelRef(name, of_folder(folder), "float32"), rows=rows, scaling_factor=scale,
     )  # fmt: skip
+
+
+def _painter(folder: Path, index: dict[str, Any], name: str) -> Path:
+    """The folder of the autoencoder: the GAN's own, or that of the model beside it, as long as it is the same one."""
+    shared = index.get("autoencoder")
+    if shared is None:
+        return folder / "vae"
+    try:
+        beside, wanted = Path(shared["beside"]).name, shared["weights"]
+    except (KeyError, TypeError):
+        raise DamagedFileError(
+            f"the settings of the GAN {name!r} do not say whose autoencoder it has."
+        ) from None
+    place = folder.parent / beside / "vae"
+    if not (place / AUTOENCODER).is_file():
+        raise MissingFileError(
+            f"the GAN {name!r} paints with the autoencoder of {beside!r}, whose folder is not beside its own."
+        )
+    if of_file(place / AUTOENCODER) != wanted:
+        raise DamagedFileError(
+            f"the GAN {name!r} was trained with another autoencoder than the one that {beside!r} has now."
+        )
+    return place
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How does a trained GAN become a folder that `nbgen.load` reads?  Weights in half precision, and its own decoder."""
+"""How does a trained GAN become a folder that `nbgen.load` reads?  Weights in half precision, and a decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
-from nbgen.models.gan_files import INDEX
+from nbgen.models.fingerprint import of_file
+from nbgen.models.gan_files import AUTOENCODER, INDEX
 from nbgen.training import checkpoints
 from nbgen.training.gan_card import gan_card
 from nbgen.training.gan_words import with_larger
@@ -21,8 +22,8 @@ from nbgen.training.pictures import BACKGROUNDS
 def export_gan(out: Path, folder: Path, vae: Path) -> None:
     """Write the checkpoint in `out` to `folder`, replacing what was there in one move.
 
-    The generator is its running average. `vae` is the autoencoder it was trained with, which is copied: mini's may
-    be replaced later, and this one's latents would mean something else then. The figures that `remember_gan` kept go
+    The generator is its running average. `vae` is the autoencoder it was trained with. Where that lies in a model's
+    folder beside this one, its weights are only named, and copied otherwise. The figures that `remember_gan` kept go
     into the model card, unless training has gone on since.
     """
     tensors, facts = checkpoints.load(out / "gan.safetensors")
@@ -35,16 +36,14 @@ def export_gan(out: Path, folder: Path, vae: Path) -> None:
     for name, part in parts.items():
         half = {key: tensor.half().contiguous() for key, tensor in part.items()}
         save_file(half, fresh / f"{name}.safetensors")
-    decoder: Any = AutoencoderKL.from_pretrained(vae)
-    decoder.half().save_pretrained(fresh / "vae", safe_serialization=True)
-    settings = json.loads((fresh / "vae" / "config.json").read_text(encoding="utf-8"))
-    settings.pop("_name_or_path", None)  # where it was read from, a folder of this machine
-    write_json(fresh / "vae" / "config.json", settings)
+    index = {name: facts[name] for name in ("generator", "discriminator", "scaling_factor")}
+    if vae.resolve().parent.parent == folder.resolve().parent:
+        index["autoencoder"] = {"beside": vae.parent.name, "weights": of_file(vae / AUTOENCODER)}
+    else:
+        copy_autoencoder(vae, fresh / "vae")
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
-    write_json(
-        fresh / INDEX, {name: facts[name] for name in ("generator", "discriminator", "scaling_factor")}
-    )
+    write_json(fresh / INDEX, index)
     groups = with_larger(facts["groups"])
     words = {"objects": facts["objects"], "groups": groups, "backgrounds": BACKGROUNDS}
     write_json(fresh / "vocabulary.json", words)
@@ -56,6 +55,15 @@ def export_gan(out: Path, folder: Path, vae: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(fresh, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def copy_autoencoder(source: Path, folder: Path) -> None:
+    """Write it in half precision, without a word of where it came from."""
+    decoder: Any = AutoencoderKL.from_pretrained(source)
+    decoder.half().save_pretrained(folder, safe_serialization=True)
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings.pop("_name_or_path", None)
+    write_json(folder / "config.json", settings)
 
 
 def write_json(path: Path, content: Any) -> None:

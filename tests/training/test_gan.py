@@ -1,5 +1,6 @@
 """How mini-gan is trained, exported and counted, on a few objects and steps: nothing learned, all in place."""
 
+import json
 import math
 import os
 from functools import partial
@@ -9,6 +10,8 @@ import pytest
 import torch
 
 import nbgen
+from nbgen.errors import DamagedFileError, MissingFileError
+from nbgen.models.gan_files import read_gan
 from nbgen.models.gan_networks import StyleGenerator
 from nbgen.testing.encoders import autoencoder, seeded
 from nbgen.training import checkpoints
@@ -170,6 +173,29 @@ def test_what_is_exported_is_loaded_and_counted(world, vae, tmp_path):
     assert nbgen.generate(f"a {world.names[0]} on a blue background", model=model, seed=1)[0].size == (64, 64)
     for prompt in draw_prompts(world, model, 40):
         model.words.read(prompt)
+
+
+def test_a_gan_beside_the_model_whose_autoencoder_it_has_does_not_carry_it_again(world, vae, tmp_path):
+    painter = tmp_path / "models" / "toy" / "vae"
+    vae.save_pretrained(painter)
+    train(make_learner(world, vae), Budget(steps=1), tmp_path)
+    folder, elsewhere = tmp_path / "models" / "toy-gan", tmp_path / "elsewhere" / "toy-gan"
+    for place in (folder, elsewhere):
+        export_gan(tmp_path, place, painter)
+    assert not (folder / "vae").exists() and (elsewhere / "vae").is_dir()
+    pictures = [nbgen.generate("", model=nbgen.load(place), seed=1)[0] for place in (folder, elsewhere)]
+    assert np.abs(np.subtract(*[np.asarray(picture, int) for picture in pictures])).max() <= 1
+    weights = painter / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"else")
+    with pytest.raises(DamagedFileError, match="another autoencoder than the one that 'toy' has"):
+        read_gan(folder, "toy-gan", CPU)
+    weights.unlink()
+    with pytest.raises(MissingFileError, match="'toy', whose folder is not beside"):
+        read_gan(folder, "toy-gan", CPU)
+    index = json.loads((folder / "gan.json").read_text())
+    (folder / "gan.json").write_text(json.dumps(index | {"autoencoder": "toy"}))
+    with pytest.raises(DamagedFileError, match="whose autoencoder"):
+        read_gan(folder, "toy-gan", CPU)
 
 
 def test_nearest_references(world):
