@@ -3,6 +3,7 @@
     python -m nbgen.training autoencoder --budget 30m     pictures to latents and back
     python -m nbgen.training words --budget 30m           what words look like
     python -m nbgen.training denoiser --budget 3h         noise and words to latents
+    python -m nbgen.training decoder --budget 20m         latents that are not quite right, made crisp
     python -m nbgen.training clip --budget 20m            which words fit a picture
     python -m nbgen.training export                       the folder that diffusers loads
     python -m nbgen.training evaluate                     does it paint what it is asked for?

@@ -69,6 +69,9 @@ weights of the first mini (432 objects), and with two heads of its attention set
 the token of their own part of the picture (`listening`). Muon for matrices, AdamW for the rest; warm-up, flat,
 and falling over the last 40%. The files are float16; compute in float32 on a CPU.
 
+Decoder: the autoencoder's second half learns once more at the end, with the loss of the autoencoder, half on exact
+latents and half on what the UNet takes noisy ones for.
+
 To make it again (needs the Debian packages `fonts-noto-color-emoji`, `unicode-data` and `unicode-cldr-core`, or
 the like):
 

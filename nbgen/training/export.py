@@ -24,6 +24,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings, words
 from nbgen.training.card import model_card
 from nbgen.training.clip import make_clip
+from nbgen.training.decoder import put_into
 from nbgen.training.gallery import FAILURES, SHEET
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
@@ -102,6 +103,8 @@ def assemble(out: Path, world: World, start_from: Path | None = None) -> StableD
         tensors, facts = checkpoints.load(trained)
         unet.load_state_dict(checkpoints.under("average.unet", tensors))
         vae.register_to_config(scaling_factor=facts["scaling_factor"])
+    if (out / "decoder.safetensors").exists():
+        put_into(vae, checkpoints.load(out / "decoder.safetensors")[0])
     return StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
@@ -221,7 +224,7 @@ def correct(path: Path, **values: Any) -> None:
 def training_facts(out: Path) -> dict[str, dict[str, Any]]:
     """Steps and seconds that each part has been trained for."""
     parts = {}
-    for name in ("autoencoder", "words", "denoiser", "clip"):
+    for name in ("autoencoder", "words", "denoiser", "decoder", "clip"):
         path = out / f"{name}.safetensors"
         if path.exists():
             _, facts = checkpoints.load(path)

@@ -12,9 +12,18 @@ from nbgen.training import loop
 from nbgen.training.autoencoder import AutoencoderLearner
 from nbgen.training.clip import ClipLearner
 from nbgen.training.composition import Composer
+from nbgen.training.decoder import DecoderLearner
 from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.evaluate import evaluate
-from nbgen.training.export import export, load_words, remember, size_of, speaker_of, trained_autoencoder
+from nbgen.training.export import (
+    assemble,
+    export,
+    load_words,
+    remember,
+    size_of,
+    speaker_of,
+    trained_autoencoder,
+)
 from nbgen.training.objects import load_named, load_objects
 from nbgen.training.painting import load_pipeline
 from nbgen.training.report import report
@@ -26,6 +35,7 @@ BUDGETS = {
     "autoencoder": "30m",
     "words": "30m",
     "denoiser": "3h",
+    "decoder": "20m",
     "clip": "20m",
     "student": "40m",
     "sketch": "60m",
@@ -33,7 +43,7 @@ BUDGETS = {
 """What a training takes where no budget is given."""
 VARIANTS = ("student", "sketch")
 """Trained on the exported model; not part of `all`."""
-SHARES = {"autoencoder": 0.2, "words": 0.15, "denoiser": 0.6, "clip": 0.05}
+SHARES = {"autoencoder": 0.15, "words": 0.25, "denoiser": 0.5, "decoder": 0.05, "clip": 0.05}
 """How `all` divides its budget."""
 EVERY = 150.0
 """Seconds between checkpoints: what a crash costs at most."""
@@ -44,7 +54,7 @@ Say = Callable[[str], None]
 def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> None:
     """One part, or all of them one after the other."""
     # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
-    everything = ["autoencoder", "words", "denoiser", "clip", "export", "evaluate", "export", "report"]
+    everything = [*SHARES, "export", "evaluate", "export", "report"]
     whole = loop.Budget.parse(options.budget) if options.budget and options.part == "all" else None
     for part in everything if options.part == "all" else [options.part]:
         if part in BUDGETS:
@@ -85,6 +95,16 @@ def make_learner(part: str, options: argparse.Namespace, device: torch.device) -
         return learner
     if part in VARIANTS:
         return make_variant(part, options, device)
+    if part == "decoder":
+        pipeline = assemble(options.out, world, options.start_from)
+        supply = Supply(
+            Composer(world),
+            speaker_of(world),
+            encoder(pipeline.vae, Shards.on(device)),
+            batch=16,
+            seed=options.seed,
+        )
+        return DecoderLearner(pipeline, supply, device, seed=options.seed)
     if part == "clip":
         text_encoder, tokenizer = load_words(options.out, world)
         synonyms = speaker_of(world).synonyms

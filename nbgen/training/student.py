@@ -26,6 +26,7 @@ from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet, to_pixels
 from nbgen.training.supply import Supply
 from nbgen.training.tokenizer import tokenize
+from nbgen.training.walking import Walk
 
 CALLS = 4
 """Of the student, for one picture."""
@@ -42,25 +43,24 @@ LAYERS = [
     "proj_out",
 ]
 """The layers of the UNet that the LoRA changes."""
-SMALL_STEPS = 4
-"""Steps of the teacher for one of the student's."""
 
 
 class StudentLearner:
     """Trains the LoRA. A `nbgen.training.loop.Learner`.
 
-    pipeline: the teacher, an exported mini; supply: as the denoiser's; guidance: what is built in
+    pipeline: the teacher, an exported mini; supply: as the denoiser's; guidance: what is built in; small_steps: of the
+    teacher for one of the student's
     """
 
     name = "student"
 
     def __init__(
         self, pipeline: Any, supply: Supply, device: torch.device, *,
-        guidance: float = 2.0, rank: int = 24, small_steps: int = SMALL_STEPS, seed: int = 0,
+        guidance: float = 2.0, rank: int = 24, small_steps: int = 4, seed: int = 0,
     ) -> None:  # fmt: skip
         torch.manual_seed(seed)
         self.supply, self.device, self.batch = supply, device, supply.batch
-        self.guidance, self.small_steps, self.peak = guidance, small_steps, 5e-4
+        self.guidance, self.peak = guidance, 5e-4
         self.vae = pipeline.vae.to(device)
         self.tokenizer: CLIPTokenizer = pipeline.tokenizer
         self.text_encoder: CLIPTextModel = pipeline.text_encoder.to(device).requires_grad_(False)
@@ -73,6 +73,7 @@ class StudentLearner:
         self.student.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS))
         self.parameters = [p for p in self.student.parameters() if p.requires_grad]
         self.noising = DDPMScheduler.from_config(pipeline.scheduler.config)
+        self.walk = Walk(self.teacher, self.noising, guidance, small_steps)
         self.shards = Shards.on(device)
         self.optimizer = torch.optim.AdamW(self.parameters, lr=self.peak, betas=(0.9, 0.99), weight_decay=0)
 
@@ -105,33 +106,7 @@ class StudentLearner:
                 nothing = self.text_encoder(empty).last_hidden_state
                 reached = self.walk(noisy, begin, end, words, nothing)
             made = self.student(noisy, begin, words).sample
-        return F.mse_loss(made.float(), self.velocity(noisy, begin, reached, end))
-
-    def walk(self, x: Tensor, begin: Tensor, end: Tensor, words: Tensor, nothing: Tensor) -> Tensor:
-        """Where the guided teacher gets from `begin` to `end` (timesteps, one a row) in small DDIM steps."""
-        both = torch.cat([nothing, words])
-        for n in range(self.small_steps):
-            here = begin + (end - begin) * n // self.small_steps
-            there = begin + (end - begin) * (n + 1) // self.small_steps
-            answers = self.teacher(torch.cat([x, x]), torch.cat([here, here]), both).sample.float()
-            without, with_words = answers.chunk(2)
-            x = self.jump(x, without + self.guidance * (with_words - without), here, there)
-        return x
-
-    def jump(self, x: Tensor, v: Tensor, here: Tensor, there: Tensor) -> Tensor:
-        """One DDIM step (Song et al., 2010.02502, eq. 12) with a v-prediction."""
-        (a, s), (b, r) = self._levels(here), self._levels(there)
-        return b * (a * x - s * v) + r * (a * v + s * x)
-
-    def velocity(self, x: Tensor, here: Tensor, reached: Tensor, there: Tensor) -> Tensor:
-        """The v with which one DDIM step from `x` ends at `reached`."""
-        (a, s), (b, r) = self._levels(here), self._levels(there)
-        return (reached - (a * b + r * s) * x) / (r * a - b * s)
-
-    def _levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-        """√ᾱ and √(1 − ᾱ), (n, 1, 1, 1); the end, -1, is what DDIM with `set_alpha_to_one=False` ends at."""
-        alphas = self.noising.alphas_cumprod.to(timesteps.device)[timesteps.clamp(min=0)].view(-1, 1, 1, 1)
-        return alphas.sqrt(), (1 - alphas).sqrt()
+        return F.mse_loss(made.float(), self.walk.velocity(noisy, begin, reached, end))
 
     def tensors(self) -> checkpoints.Tensors:
         """The LoRA and its moments."""

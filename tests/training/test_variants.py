@@ -73,10 +73,10 @@ def test_the_students_stations_and_steps_are_ddims(pipeline, supply):
     x, v = torch.randn(2, 2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     for here, there in pairwise(stations):
         wanted = scheduler.step(v, here, x).prev_sample
-        reached = learner.jump(x, v, here.repeat(2), there.repeat(2))
+        reached = learner.walk.jump(x, v, here.repeat(2), there.repeat(2))
         torch.testing.assert_close(reached, wanted, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(
-            learner.velocity(x, here.repeat(2), reached, there.repeat(2)), v, rtol=1e-2, atol=1e-2
+            learner.walk.velocity(x, here.repeat(2), reached, there.repeat(2)), v, rtol=1e-2, atol=1e-2
         )
 
 
