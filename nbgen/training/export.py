@@ -19,6 +19,7 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings, words
@@ -126,17 +127,41 @@ def trained_autoencoder(out: Path, start_from: Path | None = None) -> Autoencode
     return load_autoencoder(path)
 
 
-def export_clip(out: Path, folder: Path, text_encoder: CLIPTextModel) -> None:
-    """Write mini's own CLIP to `folder`, if it has been trained: a CLIPModel, half precision."""
+def export_clip(out: Path, folder: Path) -> None:
+    """Put mini's own CLIP, if it has been trained, into `folder`/clip, which transformers' CLIPModel loads.
+
+    Its text tower is the model's text encoder, and lies there only: an index says in which file each weight is, as
+    it does for models that are too large for one file.
+    """
     trained = out / "clip.safetensors"
     if not trained.exists():
         return
-    model = make_clip(text_encoder)
+    text = folder / "text_encoder" / "model.safetensors"
+    model = make_clip(CLIPTextModel.from_pretrained(text.parent))
     kept = checkpoints.under("model", checkpoints.load(trained)[0])
-    model.load_state_dict({n: t for n, t in kept.items() if not n.startswith("text_model.")}, strict=False)
-    model.half().save_pretrained(folder, safe_serialization=True)
-    correct(folder / "config.json", dtype="float32")
+    own = {name: tensor for name, tensor in kept.items() if not name.startswith(TOWER)}
+    model.load_state_dict(own, strict=False)
+    clip = folder / "clip"
+    model.config.save_pretrained(clip)
+    correct(clip / "config.json", dtype="float32", architectures=["CLIPModel"])
+    save_file({name: own[name].half().contiguous() for name in own}, clip / IMAGE, metadata={"format": "pt"})
+    shared = f"../{text.parent.name}/{text.name}"
+    places = {name: shared if name.startswith(TOWER) else IMAGE for name in sorted(model.state_dict())}
+    size = {"total_size": sum(2 * tensor.numel() for tensor in model.state_dict().values())}
+    write_json(clip / "model.safetensors.index.json", {"metadata": size, "weight_map": places})
 
+
+def prefixed_tower(path: Path) -> None:
+    """Name a text encoder's weights as Stable Diffusion's are named, and as they are in a CLIPModel."""
+    tensors = load_file(path)
+    save_file(
+        {TOWER + name.removeprefix(TOWER): t for name, t in tensors.items()}, path, metadata={"format": "pt"}
+    )
+
+
+TOWER = "text_model."
+IMAGE = "image.safetensors"
+"""What of a CLIP is not in its text tower."""
 
 SCHEDULER = {
     "_class_name": "DPMSolverMultistepScheduler",
@@ -179,10 +204,10 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    export_clip(out, fresh / "clip", pipeline.text_encoder)
     for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         module.half()
     pipeline.save_pretrained(fresh, safe_serialization=True)
+    prefixed_tower(fresh / "text_encoder" / "model.safetensors")
     # Only what the model was trained with and what latents need: a scheduler of any class that is built from
     # this file keeps its own defaults for the rest.
     (fresh / "scheduler" / "scheduler_config.json").write_text(
@@ -190,9 +215,10 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     )
     # The files are half precision to be small; whoever loads them computes in float32, a CPU's own.
     correct(fresh / "text_encoder" / "config.json", dtype="float32")
+    export_clip(out, fresh)
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
-    (fresh / "vocabulary.json").write_text(json.dumps(vocabulary(world), indent=1) + "\n", encoding="utf-8")
+    write_json(fresh / "vocabulary.json", vocabulary(world))
     write_card(out, fresh, world)
     if folder.exists():
         os.replace(folder, old)
@@ -213,6 +239,11 @@ def write_card(out: Path, folder: Path, world: World) -> None:
         remarks=remarks.read_text(encoding="utf-8") if remarks.exists() else "",
     )  # fmt: skip
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON with a line a value."""
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def correct(path: Path, **values: Any) -> None:
@@ -236,7 +267,7 @@ def remember(out: Path, figures: dict[str, Any]) -> None:
     """Keep what `evaluate` found, and how long the model had been trained then."""
     out.mkdir(parents=True, exist_ok=True)
     kept = {"training": training_facts(out), "figures": figures}
-    (out / "evaluation.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    write_json(out / "evaluation.json", kept)
 
 
 def remembered(out: Path) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from nbgen.models.fingerprint import of_file
 from nbgen.models.gan_files import AUTOENCODER, INDEX
 from nbgen.training import checkpoints
+from nbgen.training.export import write_json
 from nbgen.training.gan_card import gan_card
 from nbgen.training.gan_words import with_larger
 from nbgen.training.pictures import BACKGROUNDS
@@ -64,11 +65,6 @@ def copy_autoencoder(source: Path, folder: Path) -> None:
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     settings.pop("_name_or_path", None)
     write_json(folder / "config.json", settings)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """JSON with a line a value."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def remember_gan(out: Path, figures: dict[str, Any]) -> None:

@@ -12,12 +12,14 @@ from diffusers import (
     DDIMScheduler,
     StableDiffusionControlNetPipeline,
 )
-from transformers import CLIPModel
+from transformers import CLIPModel, CLIPTextModel
 
 from nbgen.models.agreement import cosines
+from nbgen.training import checkpoints
 from nbgen.training.clip import ClipLearner, embed_pictures, embed_words
 from nbgen.training.composition import Composer
 from nbgen.training.denoiser import UNET_CONFIG
+from nbgen.training.export import export_clip, prefixed_tower, size_of
 from nbgen.training.sketch import HALVINGS, SketchLearner, outlines, without_attention
 from nbgen.training.student import AS_TRAINED, CALLS, StudentLearner
 from nbgen.training.supply import Supply
@@ -59,6 +61,26 @@ def test_clip_goes_on_from_a_checkpoint_and_is_an_ordinary_one(world, pipeline, 
     ours = embed_pictures(loaded, pictures) @ embed_words(loaded, pipeline.tokenizer, captions).T
     theirs = cosines(loaded, pipeline.tokenizer, list(pictures), captions)
     assert ours.diagonal().tolist() == pytest.approx(theirs, abs=1e-4)
+
+
+def test_an_exported_clip_shares_the_text_encoder_and_loads_as_any_other(world, pipeline, tmp_path):
+    learner = ClipLearner(world, pipeline.text_encoder, pipeline.tokenizer, CPU, batch=4)
+    checkpoints.save(tmp_path / "clip.safetensors", learner.tensors(), learner.facts())
+    folder = tmp_path / "model"
+    pipeline.text_encoder.save_pretrained(folder / "text_encoder")
+    prefixed_tower(folder / "text_encoder" / "model.safetensors")
+    export_clip(tmp_path, folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clip, told = CLIPModel.from_pretrained(folder / "clip", output_loading_info=True)
+        text, said = CLIPTextModel.from_pretrained(folder / "text_encoder", output_loading_info=True)
+    assert not any(told.values()) and not any(said.values())
+    assert clip.dtype == torch.float32
+    for name, tensor in learner.model.state_dict().items():
+        torch.testing.assert_close(clip.state_dict()[name], tensor, rtol=1e-3, atol=1e-3)
+    for name, tensor in pipeline.text_encoder.state_dict().items():
+        assert torch.equal(text.state_dict()[name], tensor)
+    assert size_of(folder / "clip") < 2.5e6
 
 
 def test_the_students_stations_and_steps_are_ddims(pipeline, supply):
