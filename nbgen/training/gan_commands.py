@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+from nbgen.models.catalogue import embedded_folder
 from nbgen.models.fingerprint import of_folder
 from nbgen.training import checkpoints, loop
 from nbgen.training.denoiser import encode_world
@@ -20,14 +21,13 @@ from nbgen.training.gan_export import export_gan, remember_gan
 from nbgen.training.objects import load_named
 from nbgen.training.pictures import World
 
-ASSETS = Path(__file__).parent.parent / "assets"
-MINI = ASSETS / "mini" / "vae"
+MINI = embedded_folder("mini") / "vae"
 """The autoencoder in whose latent space mini-gan lives."""
 
 
 def world_of_gan() -> World:
     """The objects of the mini-gan that ships: some hundreds of mini's, every one at home in a group."""
-    known = json.loads((ASSETS / "mini-gan" / "vocabulary.json").read_text(encoding="utf-8"))
+    known = json.loads((embedded_folder("mini-gan") / "vocabulary.json").read_text(encoding="utf-8"))
     return load_named(known["objects"])
 
 

@@ -4,7 +4,7 @@ Adam scales every number by itself, and the step of a whole matrix is then mostl
 gradients agree on. Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon) takes the momentum's
 nearest orthogonal matrix instead, so that what is rarely seen (one object among a thousand) moves as far as
 what every picture shows. Own code rather than `torch.optim.Muon`: that one takes no convolutions, and computes
-in bfloat16, which took twice as long on a CPU without matrix units.
+in bfloat16 always, which took twice as long on a CPU without matrix units.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from nbgen.training import checkpoints
+from nbgen.training.loop import autocast
 
 Each = Callable[[Callable[[Tensor], None], Iterable[Tensor]], None]
 """How a function is applied to every matrix: one after the other, or several at a time."""
@@ -71,7 +72,8 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(matrix)
         gone = state["momentum"].lerp_(matrix.grad, 1 - group["momentum"])
         ahead = matrix.grad.lerp(gone, group["momentum"])  # Nesterov's
-        step = orthogonalised(ahead.flatten(1))
+        with autocast(matrix.device):
+            step = orthogonalised(ahead.flatten(1))
         matrix.mul_(1 - group["lr"] * group["weight_decay"])
         matrix.add_(step.view_as(matrix), alpha=-0.2 * group["lr"] * max(step.shape) ** 0.5)
 

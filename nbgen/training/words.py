@@ -24,12 +24,14 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from nbgen.training import checkpoints
 from nbgen.training.averaging import Average
 from nbgen.training.composition import Composer
+from nbgen.training.loop import autocast
 from nbgen.training.muon import Together
+from nbgen.training.naming import name_by_pictures
 from nbgen.training.pictures import World
 from nbgen.training.plurals import tie
-from nbgen.training.scenes import KINDS, draw_scene
+from nbgen.training.scenes import KINDS, PLAIN, draw_scene
 from nbgen.training.shards import Shards
-from nbgen.training.sheets import contact_sheet, to_pixels
+from nbgen.training.sheets import contact_sheet, to_pixels, to_tensor
 from nbgen.training.supply import Supply, encoder
 from nbgen.training.synonyms import plural_words, read_synonyms
 from nbgen.training.tokenizer import LENGTH, make_tokenizer, tokenize
@@ -110,7 +112,7 @@ class WordsLearner:
 
     def __init__(
         self, world: World, autoencoder: AutoencoderKL, device: torch.device, *,
-        batch: int = 256, seed: int = 0, held: int = 16_384,
+        batch: int = 512, seed: int = 0, held: int = 16_384,
         synonyms: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
         torch.manual_seed(seed)
@@ -127,6 +129,11 @@ class WordsLearner:
         self.tokenizer = make_tokenizer(self.speaker.word_counts())
         first, last = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         self.text_encoder = CLIPTextModel(text_config(len(self.tokenizer), first, last)).to(device)
+        embeddings = getattr(self.text_encoder, "text_model", self.text_encoder).embeddings
+        name_by_pictures(
+            embeddings.token_embedding.weight, embeddings.position_embedding.weight, self.tokenizer, self.speaker,
+            encode(to_tensor(world.references(PLAIN))),
+        )  # fmt: skip
         tie(self.text_encoder, self.tokenizer, plural_words(world.names))
         if device.type == "cpu":
             self.text_encoder.set_attn_implementation("eager")
@@ -147,9 +154,10 @@ class WordsLearner:
 
     def loss(self, tokens: Tensor, cells: Tensor) -> Tensor:
         """Mean squared error of what is read from the last tokens, and half as much of the pooled one's."""
-        read = self.text_encoder(tokens)
-        parts, whole = self.readers(read.last_hidden_state, read.pooler_output)
-        return F.mse_loss(parts, cells) + 0.5 * F.mse_loss(whole, cells)
+        with autocast(self.device):
+            read = self.text_encoder(tokens)
+            parts, whole = self.readers(read.last_hidden_state, read.pooler_output)
+        return F.mse_loss(parts.float(), cells) + 0.5 * F.mse_loss(whole.float(), cells)
 
     def tensors(self) -> checkpoints.Tensors:
         """Weights, their running average, moments, and the encoded scenes."""

@@ -7,8 +7,8 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from nbgen.models.catalogue import embedded_folder
 from nbgen.training import captions
-from nbgen.training.__main__ import ASSETS
 from nbgen.training.composition import Composer
 from nbgen.training.export import size_of
 from nbgen.training.judging import Judge, background_of
@@ -16,6 +16,8 @@ from nbgen.training.objects import load_named
 from nbgen.training.painting import paint
 from nbgen.training.pictures import BACKGROUNDS
 from nbgen.training.questions import draw_questions
+
+ASSETS = embedded_folder("mini")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import CLIPTextModel
 
-from nbgen.training.__main__ import ASSETS
+from nbgen.models.catalogue import embedded_folder
 from nbgen.training.composition import Composer
 from nbgen.training.denoiser import UNET_CONFIG
 from nbgen.training.plurals import TiedPlurals, tie
@@ -93,9 +93,9 @@ def test_weights_that_fit_are_taken_over_and_the_others_named():
 
     wider = {**UNET_CONFIG, "cross_attention_dim": UNET_CONFIG["cross_attention_dim"] + 8}
     unet = UNet2DConditionModel(**wider)
-    kept = take_over(ASSETS, unet)
+    kept = take_over(embedded_folder("mini"), unet)
     assert kept and all(name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")) for name in kept)
-    theirs = UNet2DConditionModel.from_pretrained(ASSETS, subfolder="unet").state_dict()
+    theirs = UNet2DConditionModel.from_pretrained(embedded_folder("mini"), subfolder="unet").state_dict()
     ours = unet.state_dict()
     assert all(torch.equal(tensor, ours[name]) for name, tensor in theirs.items() if name not in kept)
 
