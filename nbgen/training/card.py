@@ -105,6 +105,8 @@ PICTURES = {
     "sheet.png": "![A hundred pictures of every kind over their prompts](sheet.png)",
     "failures.png": "What goes wrong, as made (left) and as asked (right):\n\n"
     "![Wrong pictures beside those that were asked for](failures.png)",
+    "sketch.png": "Lines, what the ControlNet made of them with the words, and what the words alone made of the same "
+    "noise:\n\n![Lines above, pictures below](sketch.png)",
 }
 """What the card says of each picture that lies beside it."""
 
@@ -197,6 +199,14 @@ def figures_tables(figures: dict[str, Any]) -> str:
         "Inpainting without a UNet of its own, one half of a pair painted anew: the new object is right in "
         f"{_number(painted['new object'])}, the kept one still there in {_number(painted['kept object'])}.",
     ]
+    if "sketch" in figures:
+        told = ", ".join(
+            f"{key} {_number(value)}" for key, value in figures["sketch"].items() if key != "prompts"
+        )
+        rows += [
+            "",
+            f"Outlines, by the ControlNet `mini-sketch` ({figures['sketch']['prompts']:.0f} drawn): {told}.",
+        ]
     missed = [name for name, bar in figures["bars"].items() if not bar["reached"]]
     rows += ["", f"Bars missed: {', '.join(missed)}." if missed else "Every bar was reached."]
     return "\n".join(rows)

@@ -17,7 +17,8 @@ from PIL import Image
 
 from nbgen.training.behaviour import behaviour
 from nbgen.training.composition import Composer
-from nbgen.training.gallery import FAILURES, SHEET, Gallery
+from nbgen.training.export import variant_of
+from nbgen.training.gallery import FAILURES, SHEET, SKETCHES, Gallery
 from nbgen.training.inpainting import inpainted_pairs
 from nbgen.training.judging import Judge, shows
 from nbgen.training.objects import load_named
@@ -27,6 +28,7 @@ from nbgen.training.questions import Question, draw_questions
 from nbgen.training.report import beside_nearest
 from nbgen.training.scenes import STYLES, Scene
 from nbgen.training.sheets import contact_sheet
+from nbgen.training.sketch_judging import sketched_objects
 from nbgen.training.style_judging import Discriminant, statistics
 
 COUNTS = {"object": 500, "size": 100, "place": 100, "number": 100, "pair": 200, **dict.fromkeys(STYLES, 40)}
@@ -96,7 +98,8 @@ def evaluate(
                 contact_sheet(pairs, columns=10).save(sheets / "evaluation-nearest.png")
     if sheets is not None:
         gallery.sheet().save(sheets / SHEET)
-        (sheets / FAILURES).unlink(missing_ok=True)
+        for old in (FAILURES, SKETCHES):
+            (sheets / old).unlink(missing_ok=True)
         if failures := gallery.failures():
             failures.save(sheets / FAILURES)
     figures["behaviour"] = behaviour(pipeline, folder, judge, share=share, seed=seed, steps=steps, say=say)
@@ -104,6 +107,12 @@ def evaluate(
         pipeline, judge, count=max(1, round(50 * share)), seed=seed, steps=steps, guidance=guidance
     )
     say("inpainting: " + ", ".join(f"{key} {value:.3f}" for key, value in figures["inpainting"].items()))
+    sketch = variant_of(folder, "sketch")
+    if sketch.exists():
+        figures["sketch"] = sketched_objects(
+            pipeline, sketch, judge, count=max(2, round(100 * share)), seed=seed, steps=steps, guidance=guidance,
+            sheet=sheets and sheets / SKETCHES, say=say,
+        )  # fmt: skip
     figures["bars"] = bars(figures)
     for name, bar in figures["bars"].items():
         say(

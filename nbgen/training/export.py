@@ -26,7 +26,7 @@ from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings,
 from nbgen.training.card import model_card
 from nbgen.training.clip import make_clip
 from nbgen.training.decoder import put_into
-from nbgen.training.gallery import FAILURES, SHEET
+from nbgen.training.gallery import FAILURES, SHEET, SKETCHES
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
 from nbgen.training.synonyms import plural_words, read_synonyms
@@ -230,7 +230,7 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
 def write_card(out: Path, folder: Path, world: World) -> None:
     """Put the model card into `folder`, and its pictures beside it."""
     figures, remarks = remembered(out), out / "remarks.md"
-    drawn = {"sheet.png": out / "sheets" / SHEET, "failures.png": out / "sheets" / FAILURES}
+    drawn = {name.removeprefix("evaluation-"): out / "sheets" / name for name in (SHEET, FAILURES, SKETCHES)}
     pictures = [name for name, path in drawn.items() if figures and path.exists()]
     for name in pictures:
         shutil.copyfile(drawn[name], folder / name)
@@ -255,7 +255,7 @@ def correct(path: Path, **values: Any) -> None:
 def training_facts(out: Path) -> dict[str, dict[str, Any]]:
     """Steps and seconds that each part has been trained for."""
     parts = {}
-    for name in ("autoencoder", "words", "denoiser", "decoder", "clip"):
+    for name in ("autoencoder", "words", "denoiser", "decoder", "clip", "sketch", "student"):
         path = out / f"{name}.safetensors"
         if path.exists():
             _, facts = checkpoints.load(path)
@@ -275,6 +275,11 @@ def remembered(out: Path) -> dict[str, Any] | None:
     path = out / "evaluation.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return kept["figures"] if kept.get("training") == training_facts(out) else None
+
+
+def variant_of(folder: Path, part: str) -> Path:
+    """Where a variant of the model in `folder` lies: beside it, "mini-sketch" beside "mini"."""
+    return folder.with_name(f"{folder.name}-{part}")
 
 
 def size_of(folder: Path) -> int:

@@ -19,8 +19,8 @@ SHOWN = {"object": 40, "size": 6, "place": 6, "number": 8, "pair": 16, **dict.fr
 """How many pictures of each kind are on the sheet: a hundred."""
 MISSES = 3
 """How many wrong ones of each kind."""
-SHEET, FAILURES = "evaluation-sheet.png", "evaluation-failures.png"
-"""Names of the two pictures among the sheets of a training."""
+SHEET, FAILURES, SKETCHES = (f"evaluation-{name}.png" for name in ("sheet", "failures", "sketch"))
+"""Names of the pictures among the sheets of a training."""
 COLUMNS = 10
 CAPTION = 11
 """Height of the letters under a picture, in pixels."""

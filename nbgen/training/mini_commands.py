@@ -23,6 +23,7 @@ from nbgen.training.export import (
     size_of,
     speaker_of,
     trained_autoencoder,
+    variant_of,
 )
 from nbgen.training.objects import load_named, load_objects
 from nbgen.training.painting import load_pipeline
@@ -82,7 +83,7 @@ def learn(
         torch.set_num_threads(1)
     loop.train(learner, budget, options.out, resume=not options.fresh, every=EVERY, say=say)
     if part in VARIANTS:
-        learner.export(options.out / part)  # type: ignore[attr-defined]
+        learner.export(variant_of(options.to, part))  # type: ignore[attr-defined]
 
 
 def make_learner(part: str, options: argparse.Namespace, device: torch.device) -> loop.Learner:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from diffusers import ControlNetModel, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from PIL import Image
+from scipy import ndimage
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -30,11 +31,25 @@ HALVINGS = (16, 32, 64)
 """Channels while a picture of edges shrinks to the latents' size, by two from one to the next."""
 
 
+GAPS = 0.15
+"""Share of squares of eight pixels whose lines are left out, where there are gaps."""
+
+
 def outlines(picture: np.ndarray) -> np.ndarray:
     """The edges of a picture, uint8 (64, 64, 3) both: white on black."""
     from nbgen.verbs.tracing import edges
 
     return np.asarray(edges(picture, smoothing=0.8))
+
+
+def by_hand(lines: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Lines as a hand might have drawn them: half of them twice as thick, a third with gaps; uint8 (64, 64, 3) both."""
+    if draw.random() < 1 / 2:
+        lines = ndimage.grey_dilation(lines, size=(2, 2, 1))
+    if draw.random() < 1 / 3:
+        drawn = (draw.random((8, 8, 1)) > GAPS).repeat(8, axis=0).repeat(8, axis=1)
+        lines = lines * drawn.astype(np.uint8)
+    return lines
 
 
 def without_attention(unet: UNet2DConditionModel) -> ControlNetModel:
@@ -92,7 +107,8 @@ class SketchLearner:
         """One step of AdamW on one batch."""
         pictures, captions = self.draw(number)
         clean = self.supply.encode(to_tensor(pictures)) * self.vae.config.scaling_factor
-        lines = (to_tensor(np.stack([outlines(picture) for picture in pictures])) + 1) / 2
+        hand = np.random.default_rng([self.seed, 7, number])
+        lines = (to_tensor(np.stack([by_hand(outlines(picture), hand) for picture in pictures])) + 1) / 2
         noise, timesteps = noise_and_timesteps(number, clean.shape, self.noising.config.num_train_timesteps)
         batch = (clean, noise, timesteps, tokenize(self.tokenizer, captions), lines)
         on_device = tuple(tensor.to(self.device) for tensor in batch)
