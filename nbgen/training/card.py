@@ -59,15 +59,17 @@ picture was collected from anywhere.
 {training}{remarks}
 
 Autoencoder: L1, half as much L1 on differences of neighbouring pixels and of colour channels, a little KL.
-Text encoder: learns before any noise comes in (`words`). Its last sixteen tokens, padding, must each give one
-sixteenth of the scene's latents by a linear map, the pooled token all of them; mean squared error, batches of 256
-captions. What a caption leaves open is there as one would expect it.
+Text encoder: learns before any noise comes in (`words`). Its word vectors begin as principal components of the
+objects' latents, divided among the words of their names by least squares (`naming`). Its last sixteen tokens, padding,
+must each give one sixteenth of the scene's latents by a linear map, the pooled token all of them; mean squared error,
+batches of 512 captions. What a caption leaves open is there as one would expect it.
 UNet: on latents of composed scenes that are renewed all the time, the text encoder as it is; mean
 squared error of v, scaled-linear betas .00085 to .012 over 1,000 steps, timesteps with a density that rises
 linearly, a tenth of the captions empty, running average of the weights (.999), batches of 64. It began with the
 weights of the first mini (432 objects), and with two heads of its attention set by least squares to listen to
 the token of their own part of the picture (`listening`). Muon for matrices, AdamW for the rest; warm-up, flat,
-and falling over the last 40%. The files are float16; compute in float32 on a CPU.
+and falling over the last 40%. bfloat16 autocast over float32 weights where the machine is faster with it. The files are
+float16; compute in float32 on a CPU.
 
 Decoder: the autoencoder's second half learns once more at the end, with the loss of the autoencoder, half on exact
 latents and half on what the UNet takes noisy ones for.
@@ -133,8 +135,11 @@ def model_card(
         f"Energy was not measured; at {WATTS} W for each of the {CORES} cores, {hours:.1f} hours take "
         f"{hours * CORES * WATTS / 1000:.2f} kWh.",
     ]
+    # Without an autoencoder of its own a training borrows that of the model it begins with.
+    begin = "" if "autoencoder" in training else " --start-from nbgen/assets/mini"
     commands = [
-        f"python -m nbgen.training {part} --budget {facts['steps']}steps" for part, facts in training.items()
+        f"python -m nbgen.training {part} --budget {facts['steps']}steps{begin}"
+        for part, facts in training.items()
     ]
     *most, last = STYLES
     return CARD.format(
@@ -151,7 +156,7 @@ def model_card(
         remarks=f"\n\n{remarks.strip()}" if remarks else "",
         pictures="\n\n".join(text for name, text in PICTURES.items() if name in pictures),
         commands="\n".join(
-            [*commands, *(f"python -m nbgen.training {part}" for part in ("export", "evaluate"))]
+            [*commands, f"python -m nbgen.training export{begin}", "python -m nbgen.training evaluate"]
         ),
         figures=figures_tables(figures) if figures else "Not evaluated yet.",
     )

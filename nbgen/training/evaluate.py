@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from nbgen.training.bars import bars
 from nbgen.training.behaviour import behaviour
 from nbgen.training.composition import Composer
 from nbgen.training.export import variant_of
@@ -33,11 +34,6 @@ from nbgen.training.style_judging import Discriminant, statistics
 
 COUNTS = {"object": 500, "size": 100, "place": 100, "number": 100, "pair": 200, **dict.fromkeys(STYLES, 40)}
 """How many prompts of each kind."""
-BARS = {
-    "object.object": 0.95, "object.background": 0.98, "size.size": 0.85, "place.place": 0.85,
-    "number.number": 0.85, "pair.pair": 0.35, "object.crispness": 0.85,
-}  # fmt: skip
-"""What must be reached with CPU hours only."""
 
 
 class Counted(NamedTuple):
@@ -173,21 +169,6 @@ def style_counts(
 
 def _statistics(pictures: np.ndarray, background: str) -> np.ndarray:
     return np.stack([statistics(picture, background) for picture in pictures])
-
-
-def bars(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each bar with what was measured for it and whether that is enough; those of kinds left out are missing."""
-    found = {}
-    for name, wanted in BARS.items():
-        kind, key = name.split(".")
-        if key in figures["kinds"].get(kind, {}):
-            value = figures["kinds"][kind][key]
-            found[name] = {"value": value, "wanted": wanted, "reached": value >= wanted}
-    for style in STYLES:
-        if style in figures["kinds"]:
-            value = figures["kinds"][style]["style"]
-            found[style] = {"value": value, "wanted": 0.9, "reached": value >= 0.9}
-    return found
 
 
 def side_by_side(made: np.ndarray, asked: np.ndarray, columns: int = 20) -> Image.Image:
