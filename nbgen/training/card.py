@@ -109,6 +109,7 @@ PICTURES = {
     "![Wrong pictures beside those that were asked for](failures.png)",
     "sketch.png": "Lines, what the ControlNet made of them with the words, and what the words alone made of the same "
     "noise:\n\n![Lines above, pictures below](sketch.png)",
+    "report.png": "How the training went:\n\n![The loss, samples on the way, and the nearest pictures](report.png)",
 }
 """What the card says of each picture that lies beside it."""
 

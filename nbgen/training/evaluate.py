@@ -26,7 +26,7 @@ from nbgen.training.objects import load_named
 from nbgen.training.own_eye import OwnEye
 from nbgen.training.painting import load_pipeline, paint, reconstruct, similarity
 from nbgen.training.questions import Question, draw_questions
-from nbgen.training.report import beside_nearest
+from nbgen.training.report import NEAREST, beside_nearest
 from nbgen.training.scenes import STYLES, Scene
 from nbgen.training.sheets import contact_sheet
 from nbgen.training.sketch_judging import sketched_objects
@@ -91,7 +91,7 @@ def evaluate(
             side_by_side(made, asked).save(sheets / f"evaluation-{kind.replace(' ', '-')}.png")
             if kind == "object":
                 pairs = beside_nearest(made[:100], [q.scene for q in questions[:100]], judge)
-                contact_sheet(pairs, columns=10).save(sheets / "evaluation-nearest.png")
+                contact_sheet(pairs, columns=10).save(sheets / NEAREST)
     if sheets is not None:
         gallery.sheet().save(sheets / SHEET)
         for old in (FAILURES, SKETCHES):

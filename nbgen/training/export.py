@@ -29,6 +29,7 @@ from nbgen.training.decoder import put_into
 from nbgen.training.gallery import FAILURES, SHEET, SKETCHES
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
+from nbgen.training.report import REPORT
 from nbgen.training.synonyms import plural_words, read_synonyms
 from nbgen.training.tokenizer import make_tokenizer
 from nbgen.training.wordings import Speaker
@@ -231,6 +232,7 @@ def write_card(out: Path, folder: Path, world: World) -> None:
     """Put the model card into `folder`, and its pictures beside it."""
     figures, remarks = remembered(out), out / "remarks.md"
     drawn = {name.removeprefix("evaluation-"): out / "sheets" / name for name in (SHEET, FAILURES, SKETCHES)}
+    drawn[REPORT] = out / REPORT
     pictures = [name for name, path in drawn.items() if figures and path.exists()]
     for name in pictures:
         shutil.copyfile(drawn[name], folder / name)

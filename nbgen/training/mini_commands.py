@@ -27,7 +27,7 @@ from nbgen.training.export import (
 )
 from nbgen.training.objects import load_named, load_objects
 from nbgen.training.painting import load_pipeline
-from nbgen.training.report import report
+from nbgen.training.report import REPORT, report
 from nbgen.training.shards import Shards
 from nbgen.training.supply import Supply, encoder
 from nbgen.training.words import WordsLearner, load_readers
@@ -55,7 +55,7 @@ Say = Callable[[str], None]
 def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> None:
     """One part, or all of them one after the other."""
     # Exported twice: what is evaluated is the exported folder, and its model card has the figures.
-    everything = [*SHARES, "export", "evaluate", "export", "report"]
+    everything = [*SHARES, "export", "evaluate", "report", "export"]
     whole = loop.Budget.parse(options.budget) if options.budget and options.part == "all" else None
     for part in everything if options.part == "all" else [options.part]:
         if part in BUDGETS:
@@ -65,8 +65,8 @@ def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> No
             export(options.out, options.to, load_objects(), options.start_from)
             say(f"exported to {options.to}, {size_of(options.to) / 2**20:.1f} MiB")
         elif part == "report":
-            report(options.out).savefig(options.out / "report.png", dpi=110)
-            say(f"{options.out / 'report.png'}: the loss and what was painted on the way")
+            report(options.out).savefig(options.out / REPORT, dpi=110)
+            say(f"{options.out / REPORT}: the loss and what was painted on the way")
         else:
             sheets = options.out / "sheets"
             figures = evaluate(options.to, share=options.share, device=device, say=say, sheets=sheets)

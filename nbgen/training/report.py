@@ -17,6 +17,11 @@ from PIL import Image
 from nbgen.training.judging import Judge
 from nbgen.training.scenes import Scene
 
+REPORT = "report.png"
+"""Its name in the folder of a training."""
+NEAREST = "evaluation-nearest.png"
+"""The sheet of `beside_nearest` among those that `evaluate` draws."""
+
 
 def read_losses(path: Path) -> np.ndarray:
     """(step, seconds, loss) for each line that the loop wrote, (n, 3); where a training went back, the later one."""
@@ -39,7 +44,7 @@ def smooth(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def report(folder: Path, name: str = "denoiser", *, sheets: int = 4) -> Figure:
-    """The loss over steps and hours, and at most `sheets` sample sheets, spread evenly over the training.
+    """The loss over steps and hours, at most `sheets` sample sheets, spread evenly over the training, and the nearest.
 
     Raises FileNotFoundError where no training of that name has been in `folder`.
     """
@@ -50,6 +55,10 @@ def report(folder: Path, name: str = "denoiser", *, sheets: int = 4) -> Figure:
         if paths
         else []
     )
+    titles = [f"step {int(path.stem.rsplit('-', 1)[1]):,}" for path in chosen]
+    if name == "denoiser" and (folder / "sheets" / NEAREST).exists():
+        chosen.append(folder / "sheets" / NEAREST)
+        titles.append("drawn prompts (left of each pair) and the nearest pictures of the training (right)")
     pictures = [Image.open(path) for path in chosen]
     heights = [2.6, *(9 * picture.height / picture.width for picture in pictures)]
     figure = Figure(figsize=(9.5, sum(heights) + 0.4 * len(heights)), layout="constrained")
@@ -59,9 +68,9 @@ def report(folder: Path, name: str = "denoiser", *, sheets: int = 4) -> Figure:
     hours = losses[-1, 1] / 3600 if len(losses) else 0
     axes[0].set(xlabel="step", ylabel="loss", title=f"{name}: {len(losses):,} steps noted, {hours:.1f} hours")
     axes[0].set_yscale("log")
-    for place, path, picture in zip(axes[1:], chosen, pictures, strict=True):
+    for place, title, picture in zip(axes[1:], titles, pictures, strict=True):
         place.imshow(np.asarray(picture))
-        place.set_title(f"step {int(path.stem.rsplit('-', 1)[1]):,}", fontsize=9)
+        place.set_title(title, fontsize=9)
         place.set_axis_off()
     return figure
 
