@@ -167,9 +167,7 @@ def list_models() -> Any:
 
     rows = []
     for name, defaults in EMBEDDED.items():
-        megabytes = (
-            sum(path.stat().st_size for path in embedded_folder(name).rglob("*") if path.is_file()) / 1e6
-        )
+        megabytes = sum(path.stat().st_size for path in embedded_folder(name).rglob("*.safetensors")) / 1e6
         rows.append(
             {
                 "name": name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..errors import DamagedFileError, MissingFileError, ModelError
 from ..recipe import ModelRef
 from .base import Model
 from .catalogue import EMBEDDED, embedded_folder
-from .fingerprint import of_file, of_folder
+from .fingerprint import of_file, of_folder, of_tensors
 from .gan import Generator
 from .gan_networks import Discriminator, StyleGenerator
 from .gan_words import GanWords
@@ -74,13 +75,30 @@ def read_gan(folder: Path, name: str, device: torch.device, rows: int | None = N
             ) from None
         part.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         part.requires_grad_(False)
-    autoencoder: Any = AutoencoderKL.from_pretrained(_painter(folder, index, name), local_files_only=True)
+    painter = _painter(folder, index, name)
+    autoencoder: Any = AutoencoderKL.from_pretrained(painter, local_files_only=True)
     autoencoder = autoencoder.float().to(device).to(memory_format=torch.channels_last)
     autoencoder.eval().requires_grad_(False)
     return StyledGenerator(
         generator, autoencoder, words, discriminator=discriminator, name=name,
-        ref=ModelRef(name, of_folder(folder), "float32"), rows=rows, scaling_factor=scale,
+        ref=ModelRef(name, _fingerprint(folder, painter), "float32"), rows=rows, scaling_factor=scale,
     )  # fmt: skip
+
+
+def of_encoder(weights: Path) -> str:
+    """A checksum of an autoencoder's first half, which decides what latents mean; the second may learn on."""
+    first = {
+        name: t for name, t in load_file(weights).items() if name.startswith(("encoder.", "quant_conv."))
+    }
+    return of_tensors(sorted(first.items()))
+
+
+def _fingerprint(folder: Path, painter: Path) -> str:
+    """Of all that pictures depend on, an autoencoder elsewhere too."""
+    own = of_folder(folder)
+    if painter.parent == folder:
+        return own
+    return hashlib.sha256(f"{own} {of_file(painter / AUTOENCODER)}".encode()).hexdigest()[:32]
 
 
 def _painter(folder: Path, index: dict[str, Any], name: str) -> Path:
@@ -89,7 +107,7 @@ def _painter(folder: Path, index: dict[str, Any], name: str) -> Path:
     if shared is None:
         return folder / "vae"
     try:
-        beside, wanted = Path(shared["beside"]).name, shared["weights"]
+        beside, wanted = Path(shared["beside"]).name, shared["encoder"]
     except (KeyError, TypeError):
         raise DamagedFileError(
             f"the settings of the GAN {name!r} do not say whose autoencoder it has."
@@ -99,7 +117,7 @@ def _painter(folder: Path, index: dict[str, Any], name: str) -> Path:
         raise MissingFileError(
             f"the GAN {name!r} paints with the autoencoder of {beside!r}, whose folder is not beside its own."
         )
-    if of_file(place / AUTOENCODER) != wanted:
+    if of_encoder(place / AUTOENCODER) != wanted:
         raise DamagedFileError(
             f"the GAN {name!r} was trained with another autoencoder than the one that {beside!r} has now."
         )

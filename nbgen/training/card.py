@@ -81,7 +81,7 @@ the like):
 {commands}
 ```
 
-The order of the data is fixed by seeds.
+{first}The order of the data is fixed by seeds.
 
 ## Figures
 
@@ -99,6 +99,12 @@ The order of the data is fixed by seeds.
   was learned.
 - English, in few wordings.
 """
+
+FIRST = "FIRST is the folder `nbgen/assets/mini` of the repository's commit 5d42dd9, or any later mini.\n\n"
+"""Where a training begins that has no autoencoder of its own."""
+
+VARIANTS = ("student", "sketch")
+"""Trained on the exported model; not part of `all`."""
 
 CORES, WATTS = 2, 10
 """Of the machine that trained; watts of one busy core are a guess."""
@@ -137,11 +143,14 @@ def model_card(
         f"{hours * CORES * WATTS / 1000:.2f} kWh.",
     ]
     # Without an autoencoder of its own a training borrows that of the model it begins with.
-    begin = "" if "autoencoder" in training else " --start-from nbgen/assets/mini"
-    commands = [
-        f"python -m nbgen.training {part} --budget {facts['steps']}steps{begin}"
+    begin = "" if "autoencoder" in training else " --start-from FIRST"
+    commands = {
+        part: f"python -m nbgen.training {part} --budget {facts['steps']}steps{begin}"
         for part, facts in training.items()
-    ]
+    }
+    export = f"python -m nbgen.training export{begin}"
+    variants = [commands.pop(part) for part in VARIANTS if part in commands]
+    after = [f"python -m nbgen.training {part}" for part in ("evaluate", "report")]
     *most, last = STYLES
     return CARD.format(
         denoiser="" if "denoiser" in training else "The denoiser is untrained.",
@@ -156,9 +165,8 @@ def model_card(
         training="Time on two shared CPU cores:\n\n" + "\n".join(lines),
         remarks=f"\n\n{remarks.strip()}" if remarks else "",
         pictures="\n\n".join(text for name, text in PICTURES.items() if name in pictures),
-        commands="\n".join(
-            [*commands, f"python -m nbgen.training export{begin}", "python -m nbgen.training evaluate"]
-        ),
+        commands="\n".join([*commands.values(), export, *variants, *after, export]),
+        first=FIRST if begin else "",
         figures=figures_tables(figures) if figures else "Not evaluated yet.",
     )
 

@@ -91,10 +91,13 @@ def untied(
     return {**found, name: table}
 
 
-def assemble(out: Path, world: World, start_from: Path | None = None) -> StableDiffusionPipeline:
+def assemble(
+    out: Path, world: World, start_from: Path | None = None, *, decoder: bool = True
+) -> StableDiffusionPipeline:
     """The stock pipeline from the checkpoints in `out`: the denoiser's running average, float32.
 
-    start_from: the model that lends its autoencoder, where none has been trained in `out`
+    start_from: the model that lends its autoencoder, where none has been trained in `out`; decoder: whether what the
+    decoder learned at the end is taken, too
     """
     vae = trained_autoencoder(out, start_from)
     text_encoder, tokenizer = load_words(out, world)
@@ -105,7 +108,7 @@ def assemble(out: Path, world: World, start_from: Path | None = None) -> StableD
         tensors, facts = checkpoints.load(trained)
         unet.load_state_dict(checkpoints.under("average.unet", tensors))
         vae.register_to_config(scaling_factor=facts["scaling_factor"])
-    if (out / "decoder.safetensors").exists():
+    if decoder and (out / "decoder.safetensors").exists():
         put_into(vae, checkpoints.load(out / "decoder.safetensors")[0])
     return StableDiffusionPipeline(
         vae=vae,
@@ -132,7 +135,7 @@ def export_clip(out: Path, folder: Path) -> None:
     """Put mini's own CLIP, if it has been trained, into `folder`/clip, which transformers' CLIPModel loads.
 
     Its text tower is the model's text encoder, and lies there only: an index says in which file each weight is, as
-    it does for models that are too large for one file.
+    it does for models that are too large for one file. Raises ValueError where it learned beside another tower.
     """
     trained = out / "clip.safetensors"
     if not trained.exists():
@@ -141,7 +144,9 @@ def export_clip(out: Path, folder: Path) -> None:
     model = make_clip(CLIPTextModel.from_pretrained(text.parent))
     kept = checkpoints.under("model", checkpoints.load(trained)[0])
     own = {name: tensor for name, tensor in kept.items() if not name.startswith(TOWER)}
-    model.load_state_dict(own, strict=False)
+    for name, tensor in model.state_dict().items():
+        if name.startswith(TOWER) and not torch.allclose(kept[name], tensor, rtol=1e-2, atol=1e-3):
+            raise ValueError("the CLIP was trained beside another text encoder: train it anew, `clip --fresh`.")
     clip = folder / "clip"
     model.config.save_pretrained(clip)
     correct(clip / "config.json", dtype="float32", architectures=["CLIPModel"])
@@ -163,6 +168,11 @@ def prefixed_tower(path: Path) -> None:
 TOWER = "text_model."
 IMAGE = "image.safetensors"
 """What of a CLIP is not in its text tower."""
+
+EVALUATION = "evaluation.json"
+"""What `evaluate` found, in the folder of a training."""
+AT_ONCE = 3600.0
+"""Seconds that an evaluation may take."""
 
 SCHEDULER = {
     "_class_name": "DPMSolverMultistepScheduler",
@@ -233,7 +243,7 @@ def write_card(out: Path, folder: Path, world: World) -> None:
     figures, remarks = remembered(out), out / "remarks.md"
     drawn = {name.removeprefix("evaluation-"): out / "sheets" / name for name in (SHEET, FAILURES, SKETCHES)}
     drawn[REPORT] = out / REPORT
-    pictures = [name for name, path in drawn.items() if figures and path.exists()]
+    pictures = [name for name, path in drawn.items() if figures and is_newer(path, out / EVALUATION)]
     for name in pictures:
         shutil.copyfile(drawn[name], folder / name)
     card = model_card(
@@ -241,6 +251,11 @@ def write_card(out: Path, folder: Path, world: World) -> None:
         remarks=remarks.read_text(encoding="utf-8") if remarks.exists() else "",
     )  # fmt: skip
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def is_newer(path: Path, evaluation: Path) -> bool:
+    """Whether a picture is of the model that was judged last; sheets are drawn moments before the figures are kept."""
+    return path.exists() and path.stat().st_mtime > evaluation.stat().st_mtime - AT_ONCE
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -269,12 +284,12 @@ def remember(out: Path, figures: dict[str, Any]) -> None:
     """Keep what `evaluate` found, and how long the model had been trained then."""
     out.mkdir(parents=True, exist_ok=True)
     kept = {"training": training_facts(out), "figures": figures}
-    write_json(out / "evaluation.json", kept)
+    write_json(out / EVALUATION, kept)
 
 
 def remembered(out: Path) -> dict[str, Any] | None:
     """The figures that were kept, if they are those of the model as it is now."""
-    path = out / "evaluation.json"
+    path = out / EVALUATION
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return kept["figures"] if kept.get("training") == training_facts(out) else None
 

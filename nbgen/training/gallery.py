@@ -1,7 +1,7 @@
 """What does mini's card show of it?  A hundred drawn prompts with their pictures, and what went wrong.
 
 Nobody chooses here either: of every kind of question the pictures are taken at even distances from all that were
-made to be judged, and of the wrong ones as many.
+made to be judged, and up to three of the wrong ones.
 """
 
 from __future__ import annotations
@@ -65,17 +65,19 @@ def _spread(numbers: Sequence[int], count: int) -> list[int]:
 
 
 def captioned(*pictures: tuple[np.ndarray, str], columns: int, enlarge: int = 2, gap: int = 8) -> Image.Image:
-    """uint8 pictures (height, width, 3) of one size, each over its text in at most three lines, on white."""
+    """uint8 pictures (height, width, 3) of one size, each over its text, on white."""
     font = ImageFont.load_default(CAPTION)
     height, width = (enlarge * side for side in pictures[0][0].shape[:2])
-    across, down = width + gap, height + 3 * (CAPTION + 2) + gap
+    texts = [_wrapped(text, font, width) for _, text in pictures]
+    lines = 1 + max(text.count("\n") for text in texts)
+    across, down = width + gap, height + lines * (CAPTION + 2) + gap
     columns = min(columns, len(pictures))
     sheet = Image.new("RGB", (columns * across + gap, -(-len(pictures) // columns) * down + gap), "white")
     pen = ImageDraw.Draw(sheet)
-    for number, (picture, text) in enumerate(pictures):
+    for number, ((picture, _), text) in enumerate(zip(pictures, texts, strict=True)):
         left, top = gap + number % columns * across, gap + number // columns * down
         sheet.paste(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST), (left, top))
-        pen.multiline_text((left, top + height + 2), _wrapped(text, font, width), "#333333", font, spacing=2)
+        pen.multiline_text((left, top + height + 2), text, "#333333", font, spacing=2)
     return sheet
 
 

@@ -11,8 +11,7 @@ from typing import Any
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
-from nbgen.models.fingerprint import of_file
-from nbgen.models.gan_files import AUTOENCODER, INDEX
+from nbgen.models.gan_files import AUTOENCODER, INDEX, of_encoder
 from nbgen.training import checkpoints
 from nbgen.training.export import write_json
 from nbgen.training.gan_card import gan_card
@@ -24,7 +23,7 @@ def export_gan(out: Path, folder: Path, vae: Path) -> None:
     """Write the checkpoint in `out` to `folder`, replacing what was there in one move.
 
     The generator is its running average. `vae` is the autoencoder it was trained with. Where that lies in a model's
-    folder beside this one, its weights are only named, and copied otherwise. The figures that `remember_gan` kept go
+    folder beside this one, only its encoder is named, and copied otherwise. The figures that `remember_gan` kept go
     into the model card, unless training has gone on since.
     """
     tensors, facts = checkpoints.load(out / "gan.safetensors")
@@ -39,7 +38,7 @@ def export_gan(out: Path, folder: Path, vae: Path) -> None:
         save_file(half, fresh / f"{name}.safetensors")
     index = {name: facts[name] for name in ("generator", "discriminator", "scaling_factor")}
     if vae.resolve().parent.parent == folder.resolve().parent:
-        index["autoencoder"] = {"beside": vae.parent.name, "weights": of_file(vae / AUTOENCODER)}
+        index["autoencoder"] = {"beside": vae.parent.name, "encoder": of_encoder(vae / AUTOENCODER)}
     else:
         copy_autoencoder(vae, fresh / "vae")
     for weights in fresh.rglob("*.safetensors"):

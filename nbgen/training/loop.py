@@ -7,6 +7,7 @@ learning rate follows the budget and not a step count, so that a busy machine st
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,6 +103,9 @@ def train(
         learner.restore(tensors)
         step, spent = facts["step"], facts["seconds"]
         say(f"{learner.name}: going on from step {step}, {spent / 60:.1f} min")
+    else:
+        for old in (path.with_suffix(".csv"), *(folder / "sheets").glob(f"{learner.name}-*.png")):
+            old.unlink(missing_ok=True)  # of another training: the report would take it for this one's
 
     losses: list[tuple[int, float, float]] = []
 
@@ -166,10 +170,13 @@ def pick_device(name: str = "auto") -> torch.device:
 
 def autocast(device: torch.device) -> torch.autocast:
     """bfloat16 where it pays: on CUDA, and on CPUs that are found to be faster with it."""
-    pays = device.type == "cuda" or bfloat16_pays()
+    with _TRYING:
+        pays = device.type == "cuda" or bfloat16_pays()
     return torch.autocast(device.type, torch.bfloat16, enabled=pays)
 
 
+_TRYING = threading.Lock()
+"""Several threads ask at once, and would be in each other's way."""
 PAYS = 1.3
 """So many times faster in bfloat16 a training must be to use it."""
 
@@ -181,17 +188,17 @@ def bfloat16_pays() -> bool:
     With AMX it took half the time. With AVX512-BF16 alone the denoiser learned from 18 pictures a core-second
     instead of 25 on one machine, and from 92 instead of 47 on another (an AMD EPYC "Turin").
     """
-    pictures, kernel = torch.randn(32, 128, 8, 8), torch.randn(128, 128, 3, 3, requires_grad=True)
-    tokens, matrix = torch.randn(1024, 512), torch.randn(512, 512, requires_grad=True)
+    pictures, kernel = torch.ones(32, 128, 8, 8), torch.ones((128, 128, 3, 3), requires_grad=True)
+    tokens, matrix = torch.ones(1024, 512), torch.ones((512, 512), requires_grad=True)
 
     def seconds(enabled: bool) -> float:
-        def once() -> float:
-            began = time.perf_counter()
-            with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-                made = F.conv2d(pictures, kernel, padding=1).float().sum() + (tokens @ matrix).float().sum()
-            torch.autograd.grad(made, (kernel, matrix))
-            return time.perf_counter() - began
+        began = time.perf_counter()
+        with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            made = F.conv2d(pictures, kernel, padding=1).float().sum() + (tokens @ matrix).float().sum()
+        torch.autograd.grad(made, (kernel, matrix))
+        return time.perf_counter() - began
 
-        return min(once() for _ in range(5))
-
-    return seconds(enabled=False) > PAYS * seconds(enabled=True)
+    # In turns, so that a busy moment hits both.
+    tried = [(seconds(enabled=False), seconds(enabled=True)) for _ in range(5)]
+    plain, half = (min(times) for times in zip(*tried, strict=True))
+    return plain > PAYS * half

@@ -10,6 +10,7 @@ import torch
 
 from nbgen.training import loop
 from nbgen.training.autoencoder import AutoencoderLearner
+from nbgen.training.card import VARIANTS
 from nbgen.training.clip import ClipLearner
 from nbgen.training.composition import Composer
 from nbgen.training.decoder import DecoderLearner
@@ -42,8 +43,6 @@ BUDGETS = {
     "sketch": "60m",
 }
 """What a training takes where no budget is given."""
-VARIANTS = ("student", "sketch")
-"""Trained on the exported model; not part of `all`."""
 SHARES = {"autoencoder": 0.15, "words": 0.25, "denoiser": 0.5, "decoder": 0.05, "clip": 0.05}
 """How `all` divides its budget."""
 EVERY = 150.0
@@ -78,10 +77,14 @@ def learn(
 ) -> None:
     """Train one part until its budget is spent, going on from its checkpoint where there is one."""
     learner = make_learner(part, options, device)
+    usual = torch.get_num_threads()
     if device.type == "cpu":
         # The learner's own threads compute, one a core. A team of helpers beside them would take their cores.
         torch.set_num_threads(1)
-    loop.train(learner, budget, options.out, resume=not options.fresh, every=EVERY, say=say)
+    try:
+        loop.train(learner, budget, options.out, resume=not options.fresh, every=EVERY, say=say)
+    finally:
+        torch.set_num_threads(usual)  # the next learner counts the cores by it
     if part in VARIANTS:
         learner.export(variant_of(options.to, part))  # type: ignore[attr-defined]
 
@@ -97,7 +100,9 @@ def make_learner(part: str, options: argparse.Namespace, device: torch.device) -
     if part in VARIANTS:
         return make_variant(part, options, device)
     if part == "decoder":
-        pipeline = assemble(options.out, world, options.start_from)
+        if not (options.out / "denoiser.safetensors").exists():
+            raise FileNotFoundError("the decoder learns from what the UNet gives: train the denoiser first.")
+        pipeline = assemble(options.out, world, options.start_from, decoder=False)
         supply = Supply(
             Composer(world),
             speaker_of(world),

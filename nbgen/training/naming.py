@@ -22,7 +22,7 @@ PLACE = 0.1
 SYNONYM = 0.3
 """Weight of a synonym beside a name."""
 SHARED = 30.0
-"""How much dearer it is to say a picture by a word that captions have for something else, "red" or "top"."""
+"""How much dearer it is to say a picture by a word that captions have for something else, "top" or "small"."""
 
 
 def codes(latents: Tensor, width: int) -> Tensor:
@@ -74,6 +74,5 @@ def name_by_pictures(
     places.normal_(std=PLACE)
     for token, vector in word_vectors(tokenizer, speaker, latents, table.shape[1]).items():
         # A tenth stays chance, so that no two words are one.
-        table[token] = (
-            SIZE * (0.95 * vector / vector.square().mean().sqrt().clamp_min(0.3)) + 0.1 * table[token]
-        )
+        size = vector.square().mean().sqrt().clamp_min(0.3)
+        table[token] = 0.95 * SIZE * (vector / size).to(table.device) + 0.1 * table[token]

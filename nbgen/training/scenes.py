@@ -128,14 +128,15 @@ def lay_out(scene: Scene, draw: np.random.Generator | None) -> tuple[tuple[int, 
     if scene.place:
         return ((thing, (*PLACED[scene.place], HALF)),)
     if scene.size == "small":
-        return ((thing, _anywhere(HALF, CELL, draw) if draw else (CELL, CELL, HALF)),)
+        return ((thing, anywhere(HALF, CELL, draw) if draw else (CELL, CELL, HALF)),)
     exact = scene.size or scene.style or scene.mirrored
     if exact or draw is None or draw.random() >= MOVED:
         return ((thing, (0, 0, FULL)),)
-    return ((thing, _anywhere(MEDIUM, GRID, draw)),)
+    return ((thing, anywhere(MEDIUM, GRID, draw)),)
 
 
-def _anywhere(side: int, step: int, draw: np.random.Generator) -> Box:
+def anywhere(side: int, step: int, draw: np.random.Generator) -> Box:
+    """A box of that side, drawn among those on multiples of `step`."""
     left, top = (step * int(n) for n in draw.integers((FULL - side) // step + 1, size=2))
     return left, top, side
 

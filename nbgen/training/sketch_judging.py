@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 from PIL import Image
 from scipy import ndimage
@@ -18,7 +17,7 @@ from scipy import ndimage
 from nbgen.training.judging import Judge
 from nbgen.training.painting import paint
 from nbgen.training.questions import draw_questions
-from nbgen.training.scenes import Scene
+from nbgen.training.scenes import FULL, GRID, MEDIUM, Scene, anywhere
 from nbgen.training.sheets import contact_sheet
 from nbgen.training.sketch import outlines
 
@@ -49,18 +48,25 @@ def sketched_objects(
 ) -> dict[str, float]:  # fmt: skip
     """Shares of lines followed, of edges on lines, and of right objects; with the ControlNet in `folder` and without.
 
-    Half of the objects are where and as large as chance has them, and mirrored where that shows: words do not say so,
-    the lines do.
+    Every other object is a little smaller and somewhere, the rest mirrored where that shows: words do not say so, the
+    lines do.
     """
     names, composer = judge.composer.world.names, judge.composer
     draw = np.random.default_rng([seed, 6])
     facing = set(composer.facing())
     questions = draw_questions("object", names, count, seed + 3)
+    questions.sort(
+        key=lambda question: question.scene.background
+    )  # the judge holds one background's at a time
     scenes = [
         Scene(q.scene.things, q.scene.background, mirrored=n % 2 == 1 and q.scene.things[0] in facing)
         for n, q in enumerate(questions)
     ]
-    lines = np.stack([outlines(composer.drawn(scene, draw)) for scene in scenes])
+    drawn = [
+        composer.draw(scene, ((scene.things[0], (0, 0, FULL) if n % 2 else anywhere(MEDIUM, GRID, draw)),))
+        for n, scene in enumerate(scenes)
+    ]
+    lines = np.stack([outlines(picture) for picture in drawn])
     prompts = [question.prompt for question in questions]
     controlnet = ControlNetModel.from_pretrained(folder).to(pipeline.device)
     parts = {**pipeline.components, "requires_safety_checker": False}
@@ -84,9 +90,9 @@ def sketched_objects(
         figures[f"{what}object"] = float(np.mean(right))
     if sheet is not None:
         shown = slice(0, 20)
-        contact_sheet(np.concatenate([lines[shown], *(p[shown] for p in made.values())]), columns=20).save(
-            sheet
-        )
+        contact_sheet(
+            np.concatenate([lines[shown], *(p[shown] for p in made.values())]), columns=len(lines[shown])
+        ).save(sheet)
     say("sketch: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
     return figures
 
@@ -97,7 +103,6 @@ class _Lined:
     def __init__(self, pipeline: Any, lines: np.ndarray) -> None:
         self.pipeline, self.lines = pipeline, iter(lines)
 
-    @torch.no_grad()
     def __call__(self, prompts: Sequence[str], **options: Any) -> Any:
         given = [Image.fromarray(next(self.lines)) for _ in prompts]
         return self.pipeline(prompts, image=given, **options)

@@ -132,7 +132,7 @@ class WordsLearner:
         embeddings = getattr(self.text_encoder, "text_model", self.text_encoder).embeddings
         name_by_pictures(
             embeddings.token_embedding.weight, embeddings.position_embedding.weight, self.tokenizer, self.speaker,
-            encode(to_tensor(world.references(PLAIN))),
+            torch.cat([encode(part) for part in to_tensor(world.references(PLAIN)).split(128)]),
         )  # fmt: skip
         tie(self.text_encoder, self.tokenizer, plural_words(world.names))
         if device.type == "cpu":

@@ -3,19 +3,26 @@
 import json
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from transformers import CLIPModel, CLIPTokenizer
 
+import nbgen
+from nbgen.models.agreement import cosines
 from nbgen.models.catalogue import embedded_folder
 from nbgen.training import captions
 from nbgen.training.composition import Composer
 from nbgen.training.export import size_of
-from nbgen.training.judging import Judge, background_of
+from nbgen.training.judging import Judge, background_of, shows
 from nbgen.training.objects import load_named
 from nbgen.training.painting import paint
 from nbgen.training.pictures import BACKGROUNDS
 from nbgen.training.questions import draw_questions
+from nbgen.training.scenes import Scene
+from nbgen.training.sketch import outlines
+from nbgen.training.sketch_judging import follows
 
 ASSETS = embedded_folder("mini")
 
@@ -34,8 +41,14 @@ def words():
     return json.loads((ASSETS / "vocabulary.json").read_text(encoding="utf-8"))
 
 
-def test_it_is_under_forty_megabytes():
-    assert size_of(ASSETS) < 40e6
+@pytest.fixture(scope="module")
+def judge(world, words):
+    return Judge(Composer(load_named(words["objects"])))
+
+
+def test_all_that_ships_is_under_sixty_megabytes():
+    assert size_of(ASSETS) < 42e6
+    assert size_of(ASSETS.parent) < 60e6
 
 
 def test_every_known_word_is_whole_to_its_tokenizer(shipped, words):
@@ -58,14 +71,49 @@ def test_the_card_has_the_figures():
     assert "object right" in card and "SIL Open Font License" in card and "Apache-2.0" in card
 
 
-def test_ten_drawn_prompts_are_painted_right(world, shipped, words):
-    judge = Judge(Composer(load_named(words["objects"])))
+def test_ten_drawn_prompts_are_painted_right(shipped, words, judge):
     questions = draw_questions("object", words["objects"], 10, seed=3)
     made = paint(shipped, [q.prompt for q in questions], steps=12)
     pairs = list(zip(made, questions, strict=True))
     things = [judge.one(picture, q.scene.background).things == q.scene.things for picture, q in pairs]
     assert sum(things) >= 9
     assert sum(background_of(picture) == q.scene.background for picture, q in pairs) >= 9
+
+
+@pytest.mark.parametrize("kind", ["size", "place", "number", "pair"])
+def test_eight_drawn_prompts_that_say_more_are_painted_right(kind, shipped, words, judge):
+    questions = draw_questions(kind, words["objects"], 8, seed=3)
+    made = paint(shipped, [q.prompt for q in questions], steps=12)
+    told = [shows(q.scene, picture, judge) for picture, q in zip(made, questions, strict=True)]
+    assert sum(answer["background"] for answer in told) >= 7
+    assert sum(answer[kind] for answer in told) >= (3 if kind == "pair" else 6)
+
+
+def test_its_clip_knows_drawn_pictures_from_one_another(words, judge):
+    scenes = [q.scene for q in draw_questions("object", words["objects"], 20, seed=5)]
+    pictures = [judge.composer.drawn(scene, None) for scene in scenes]
+    prompts = [f"a {words['objects'][scene.things[0]]}" for scene in scenes]
+    clip, tokenizer = (
+        CLIPModel.from_pretrained(ASSETS / "clip"),
+        CLIPTokenizer.from_pretrained(ASSETS / "tokenizer"),
+    )
+    agreement = np.array([cosines(clip.eval(), tokenizer, [p] * len(prompts), prompts) for p in pictures])
+    assert (agreement.argmax(axis=1) == np.arange(len(prompts))).mean() >= 0.8
+
+
+def test_the_controlnet_beside_it_is_given_by_its_name_and_follows_lines(judge, words):
+    thing = words["objects"].index("fox")
+    drawn = judge.composer.drawn(Scene((thing,), mirrored=True), None)
+    lines = outlines(drawn)
+    outlined = nbgen.load("mini", control={"sketch": "mini-sketch"})
+    options = {"model": outlined, "steps": 8, "seed": 0, "store": False}
+    with_lines = nbgen.generate("a fox", control={"sketch": lines}, **options)[0]
+    without = nbgen.generate("a fox", **options)[0]
+    ours, theirs = (follows(lines, np.asarray(picture))[0] for picture in (with_lines, without))
+    assert ours > theirs + 0.1
+    assert judge.one(np.asarray(with_lines)[:, ::-1], "white").things == (thing,)
+    with pytest.raises(nbgen.errors.MissingFileError, match="mini-sketsh"):
+        nbgen.load("mini", control={"sketch": "mini-sketsh"})
 
 
 def test_its_scheduler_is_the_one_it_was_trained_for(shipped):

@@ -52,6 +52,35 @@ def test_half_of_the_latents_are_the_encoders_own(pipeline, supply):
     assert exact == again != walked
 
 
+def test_a_step_walks_to_half_of_its_latents(pipeline, supply, monkeypatch):
+    learner, seen = DecoderLearner(pipeline, supply, CPU), []
+    inner = learner.guess
+
+    def counted(latents, *rest):
+        seen.append(len(latents))
+        return inner(latents, *rest)
+
+    monkeypatch.setattr(learner, "guess", counted)
+    learner.step(0, 1.0)
+    assert sum(seen) == learner.batch / 2
+
+
+def test_going_on_is_what_would_have_been(pipeline, supply, tmp_path):
+    first = DecoderLearner(pipeline, supply, CPU)
+    begun = {name: tensor.clone() for name, tensor in first.learning().items()}
+    for number in range(2):
+        first.step(number, 1.0)
+    halfway = {name: tensor.clone() for name, tensor in first.tensors().items()}
+    first.step(2, 1.0)
+    straight = {name: tensor.detach().clone() for name, tensor in first.learning().items()}
+    assert any(not torch.equal(tensor, begun[name]) for name, tensor in straight.items())
+    again = DecoderLearner(pipeline, supply, CPU)
+    again.restore(halfway)
+    again.step(2, 1.0)
+    for name, tensor in again.learning().items():
+        torch.testing.assert_close(tensor.detach(), straight[name], rtol=1e-4, atol=1e-5)
+
+
 def test_it_goes_on_from_a_checkpoint(pipeline, supply, tmp_path):
     path = train(DecoderLearner(pipeline, supply, CPU), Budget(steps=2), tmp_path)
     own = {name: tensor.clone() for name, tensor in pipeline.vae.state_dict().items()}
@@ -62,7 +91,6 @@ def test_it_goes_on_from_a_checkpoint(pipeline, supply, tmp_path):
     assert facts["step"] == 2 and facts["guidance"] > 1
     put_into(pipeline.vae, tensors)
     assert all(torch.equal(tensor, own[name]) for name, tensor in pipeline.vae.state_dict().items())
-    DecoderLearner(pipeline, supply, CPU, seed=1).restore(tensors)
     assert DecoderLearner(pipeline, supply, CPU).sheet().width > 64
 
 

@@ -37,3 +37,14 @@ def test_a_long_prompt_is_wrapped_within_its_picture():
     ink = np.argwhere(sheet < 128)
     assert len(ink) > 50
     assert ink[:, 0].min() > 8 + 128 and ink[:, 1].max() < 8 + 128
+
+
+def test_the_longest_prompt_makes_room_for_itself():
+    black = np.zeros((64, 64, 3), np.uint8)
+    text = "a picture of smiling face with sunglasses to the left of a woman with a long name on a blue background"
+    sheet = np.asarray(captioned(*[(black, text)] * 2, columns=1).convert("L"))
+    rows = np.flatnonzero((sheet < 128).any(axis=1))
+    gaps = np.flatnonzero(np.diff(rows) > 1)
+    assert len(gaps) >= 2 and rows[-1] < len(sheet) - 2
+    whole = (sheet[:, 8:136] == 0).all(axis=1)  # rows of the pictures: no letter reaches into them
+    assert whole.sum() == 2 * 128

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import nbgen
 from nbgen.errors import DamagedFileError, MissingFileError
@@ -186,7 +187,12 @@ def test_a_gan_beside_the_model_whose_autoencoder_it_has_does_not_carry_it_again
     pictures = [nbgen.generate("", model=nbgen.load(place), seed=1)[0] for place in (folder, elsewhere)]
     assert np.abs(np.subtract(*[np.asarray(picture, int) for picture in pictures])).max() <= 1
     weights = painter / "diffusion_pytorch_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-4] + b"else")
+    tensors = load_file(weights)
+    before = nbgen.load(folder).ref.fingerprint
+    save_file({**tensors, "decoder.conv_out.bias": tensors["decoder.conv_out.bias"] + 1}, weights)
+    # A decoder that has learned on is welcome, and makes other pictures.
+    assert read_gan(folder, "toy-gan", CPU).ref.fingerprint != before
+    save_file({**tensors, "encoder.conv_in.bias": tensors["encoder.conv_in.bias"] + 1}, weights)
     with pytest.raises(DamagedFileError, match="another autoencoder than the one that 'toy' has"):
         read_gan(folder, "toy-gan", CPU)
     weights.unlink()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
+from types import SimpleNamespace
 
+import numpy as np
+from PIL import Image
+
+from nbgen.training import sketch_judging
 from nbgen.training.composition import Composer
 from nbgen.training.judging import Judge
 from nbgen.training.scenes import Scene
@@ -38,15 +41,40 @@ def test_a_hand_draws_thicker_or_with_gaps_and_never_elsewhere(world):
     assert sum(share == plain for share in inked) >= 5
 
 
-def test_without_having_learned_a_controlnet_changes_nothing(world, pipeline, tmp_path):
+class Echo:
+    """Stands in for the ControlNet pipeline: what it is given to follow is what it makes."""
+
+    def __init__(self, **parts):
+        self.calls = 0
+
+    def set_progress_bar_config(self, **options):
+        pass
+
+    def __call__(self, prompts, *, image, **options):
+        assert len(image) == len(prompts)
+        return SimpleNamespace(images=image)
+
+
+def test_lines_go_to_their_own_prompts_and_are_laid_over_what_is_made(world, pipeline, tmp_path, monkeypatch):
     folder = tmp_path / "mini-sketch"
     without_attention(pipeline.unet).save_pretrained(folder)
-    torch.manual_seed(0)
-    found = sketched_objects(
-        pipeline, folder, Judge(Composer(world)), count=4, seed=0, steps=2, guidance=2.0,
-        sheet=tmp_path / "sheet.png", say=lambda line: None,
-    )  # fmt: skip
+    judged = {
+        "judge": Judge(Composer(world)),
+        "seed": 0,
+        "steps": 2,
+        "guidance": 2.0,
+        "say": lambda line: None,
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(sketch_judging, "StableDiffusionControlNetPipeline", Echo)
+        # The edges of thin lines lie beside them on either side, within a pixel.
+        found = sketched_objects(pipeline, folder, count=4, sheet=tmp_path / "sheet.png", **judged)
+    assert found["lines followed"] > 0.7
+    assert found["edges on lines"] > found["words alone: edges on lines"] + 0.2
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.height > 0.7 * sheet.width  # three rows of four
+    # One that has not learned changes nothing.
+    found = sketched_objects(pipeline, folder, count=4, **judged)
     assert found["prompts"] == 4
     for key in ("lines followed", "edges on lines"):
         assert abs(found[key] - found[f"words alone: {key}"]) < 0.05
-    assert (tmp_path / "sheet.png").exists()
