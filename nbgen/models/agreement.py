@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ..errors import ModelError
+from .parts import quiet
 from .reading import utf8
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -28,7 +29,8 @@ def read_clip(folder: Path, device: torch.device) -> Any:
     from transformers import CLIPModel
 
     try:
-        found = CLIPModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        with quiet():
+            found = CLIPModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as reason:
         raise ModelError(f"the CLIP pair in {folder.name!r} cannot be read: {reason!s:.200}") from None
     return found.float().eval().requires_grad_(False).to(device)

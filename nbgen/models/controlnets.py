@@ -36,7 +36,8 @@ def check_nets(unet: Any, nets: Mapping[str, Any]) -> None:
             raise ModelError(
                 f"the ControlNet {name!r} is a {type(net).__name__}, which nbgen does not drive."
             )
-        for key in ("cross_attention_dim", "block_out_channels", "down_block_types", "addition_embed_type"):
+        # Where there is attention may differ: what is added to the UNet has the same shapes.
+        for key in ("cross_attention_dim", "block_out_channels", "layers_per_block", "addition_embed_type"):
             own, other = unet.config.get(key), net.config.get(key)
             if _plain(own) != _plain(other):
                 raise ModelError(

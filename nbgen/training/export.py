@@ -146,7 +146,9 @@ def export_clip(out: Path, folder: Path) -> None:
     own = {name: tensor for name, tensor in kept.items() if not name.startswith(TOWER)}
     for name, tensor in model.state_dict().items():
         if name.startswith(TOWER) and not torch.allclose(kept[name], tensor, rtol=1e-2, atol=1e-3):
-            raise ValueError("the CLIP was trained beside another text encoder: train it anew, `clip --fresh`.")
+            raise ValueError(
+                "the CLIP was trained beside another text encoder: train it anew, `clip --fresh`."
+            )
     clip = folder / "clip"
     model.config.save_pretrained(clip)
     correct(clip / "config.json", dtype="float32", architectures=["CLIPModel"])
@@ -229,6 +231,8 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     export_clip(out, fresh)
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
+    for settings in fresh.rglob("config.json"):
+        forget_origin(settings)
     write_json(fresh / "vocabulary.json", vocabulary(world))
     write_card(out, fresh, world)
     if folder.exists():
@@ -261,6 +265,14 @@ def is_newer(path: Path, evaluation: Path) -> bool:
 def write_json(path: Path, content: Any) -> None:
     """JSON with a line a value."""
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def forget_origin(path: Path) -> None:
+    """Take out of a config.json from which folder its part once came."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for part in (content, *(value for value in content.values() if isinstance(value, dict))):
+        part.pop("_name_or_path", None)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def correct(path: Path, **values: Any) -> None:

@@ -65,7 +65,8 @@ class Judge:
 
     def __init__(self, composer: Composer) -> None:
         self.composer = composer
-        self._objects = lru_cache(maxsize=1)(self._drawn)
+        # All objects on every background: a gigabyte for 1,250, and as many seconds as they are drawn anew.
+        self._objects = lru_cache(maxsize=len(BACKGROUNDS))(self._drawn)
 
     def one(self, picture: np.ndarray, background: str) -> Seen:
         """The one object that is most likely there, at any size and place."""

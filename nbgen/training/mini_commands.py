@@ -28,7 +28,7 @@ from nbgen.training.export import (
 )
 from nbgen.training.objects import load_named, load_objects
 from nbgen.training.painting import load_pipeline
-from nbgen.training.report import REPORT, report
+from nbgen.training.report import REPORT, report, save
 from nbgen.training.shards import Shards
 from nbgen.training.supply import Supply, encoder
 from nbgen.training.words import WordsLearner, load_readers
@@ -64,7 +64,7 @@ def make_mini(options: argparse.Namespace, device: torch.device, say: Say) -> No
             export(options.out, options.to, load_objects(), options.start_from)
             say(f"exported to {options.to}, {size_of(options.to) / 2**20:.1f} MiB")
         elif part == "report":
-            report(options.out).savefig(options.out / REPORT, dpi=110)
+            save(report(options.out), options.out / REPORT)
             say(f"{options.out / REPORT}: the loss and what was painted on the way")
         else:
             sheets = options.out / "sheets"

@@ -7,6 +7,7 @@ with the nearest picture of the training beside each sample of the last sheet.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,6 +74,13 @@ def report(folder: Path, name: str = "denoiser", *, sheets: int = 4) -> Figure:
         place.set_title(title, fontsize=9)
         place.set_axis_off()
     return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a report as a PNG of 256 colours: it ships beside the model card, and a third of the bytes is enough."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=110)
+    Image.open(drawn).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def beside_nearest(pictures: np.ndarray, scenes: Sequence[Scene], judge: Judge) -> np.ndarray:

@@ -16,16 +16,16 @@ from ..values import as_count
 from .making import model_of
 
 MOST_PROMPTS = 10_000
-_KEPT = 3
-"""Objects that are tried on every background."""
+_TRIED = 12
+"""Objects that are tried on every background, to find the picture's."""
 
 
 def describe(picture: Any, prompts: Sequence[str] | None = None, *, model: Any = None, n: int = 5) -> Table:
     """The prompts that fit a picture best, with the cosine between picture and words, the best one first.
 
     picture: a picture, PIL image, array or path
-    prompts: what to choose from; left out, everything that the model's vocabulary lists: its objects, and the best
-        of them on every background
+    prompts: what to choose from; left out, everything that the model's vocabulary lists: its objects, the best of them
+        on every background, and all of them on the background that fits best
     model: who looks: a model or a name; left out, the one that made the picture, or else the notebook's own
     n: how many to tell
 
@@ -48,12 +48,28 @@ def describe(picture: Any, prompts: Sequence[str] | None = None, *, model: Any =
                 f"the model {chosen.ref.name!r} has no list of what it knows: say what to choose from, as in "
                 'nbgen.describe(picture, ["a cat", "a dog"]).'
             )
-        found = _agreements(chosen, pixels, [_said(name) for name in known.objects])
-        best = sorted(found, key=found.__getitem__, reverse=True)[:_KEPT]
-        grounds = [f"{words} on {_said(colour)} background" for words in best for colour in known.backgrounds]
-        found |= _agreements(chosen, pixels, grounds)
+        found = _among_all(chosen, pixels, [_said(name) for name in known.objects], list(known.backgrounds))
     ranked = sorted(found.items(), key=lambda entry: -entry[1])[:count]
     return Table([{"prompt": words, "agreement": cosine} for words, cosine in ranked])
+
+
+def _among_all(
+    model: Model, pixels: np.ndarray, objects: Sequence[str], backgrounds: Sequence[str]
+) -> dict[str, float]:
+    """The agreement of every object by itself and on the likeliest background, and of a few on all backgrounds.
+
+    A background that goes unsaid counts against the right words as much as a wrong object does, so it is found first.
+    """
+    found = _agreements(model, pixels, objects)
+    best = sorted(found, key=found.__getitem__, reverse=True)[:_TRIED]
+    said = {f"{words} on {_said(colour)} background": colour for words in best for colour in backgrounds}
+    if not said:
+        return found
+    tried = _agreements(model, pixels, list(said))
+    found |= tried
+    colour = said[max(tried, key=tried.__getitem__)]
+    rest = [f"{words} on {_said(colour)} background" for words in objects if words not in best]
+    return found | (_agreements(model, pixels, rest) if rest else {})
 
 
 def _agreements(model: Model, pixels: np.ndarray, prompts: Sequence[str]) -> dict[str, float]:

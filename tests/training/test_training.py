@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 
 from nbgen.training import checkpoints
 from nbgen.training.autoencoder import AutoencoderLearner
@@ -13,7 +14,7 @@ from nbgen.training.denoiser import DenoiserLearner
 from nbgen.training.export import export, load_autoencoder, load_words, size_of
 from nbgen.training.loop import Budget, learning_rate, train
 from nbgen.training.noising import noise_and_timesteps
-from nbgen.training.report import read_losses, report, smooth
+from nbgen.training.report import read_losses, report, save, smooth
 from nbgen.training.shards import Shards
 from nbgen.training.tokenizer import tokenize
 from nbgen.training.words import WordsLearner, cut, put_together
@@ -139,7 +140,11 @@ def test_the_stock_pipeline_loads_an_export_without_a_warning(world, trained, tm
 def test_a_training_can_be_looked_back_at(world, trained, tmp_path):
     losses = read_losses(trained / "denoiser.csv")
     assert losses[:, 0].tolist() == [1, 2] and (losses[:, 2] > 0).all()
-    assert report(trained).axes[0].get_xlabel() == "step"
+    figure = report(trained)
+    assert figure.axes[0].get_xlabel() == "step"
+    save(figure, tmp_path / "report.png")
+    with Image.open(tmp_path / "report.png") as saved:
+        assert saved.width == pytest.approx(9.5 * 110, abs=2) and len(saved.getcolors(256) or []) > 4
     (tmp_path / "run.csv").write_text("1,0.5,0.9\n2,1.0,0.8\n3,1.5,0.7\n2,1.1,0.6\n")
     # The training was interrupted after step 3 and went on from a checkpoint at step 1.
     assert read_losses(tmp_path / "run.csv")[:, 2].tolist() == [0.9, 0.6]

@@ -41,8 +41,24 @@ def test_a_vocabulary_gives_the_prompts_objects_first_then_backgrounds(model):
     told = nbgen.describe(PIXELS, model=model, n=100)
     said = {row["prompt"] for row in told}
     assert {"a cat", "an owl", "an egg"} <= said
-    assert sum(" on " in words for words in said) == 3 * 2
+    assert sum(" on " in words for words in said) == 5 * 2
     assert len(nbgen.describe(PIXELS, model=model)) == 5
+
+
+def test_the_background_is_found_first_and_all_objects_are_tried_on_it(model, monkeypatch):
+    """An eye that sees a cat on red, and before anything else the red: a cat alone fits worse than many others."""
+    names = [f"thing{n}" for n in range(30)] + ["cat"]
+
+    def agreement(pixels, prompts):
+        return [
+            0.9 if words == "a cat on a red background"
+            else 0.6 + 0.1 * (" on a red" in words) - 0.3 * ("cat" in words) - 0.2 * (" on a blue" in words)
+            for words in prompts
+        ]  # fmt: skip
+
+    monkeypatch.setattr(model, "agreement", agreement)
+    model.vocabulary = Vocabulary(tuple(names), {"red": (255, 0, 0), "blue": (0, 0, 255)}, frozenset(), ())
+    assert nbgen.describe(PIXELS, model=model)[0]["prompt"] == "a cat on a red background"
 
 
 def test_the_model_that_made_a_picture_describes_it(model):
