@@ -70,10 +70,11 @@ def _sentences(
     shared: Mapping[str, Any],
     escape: Callable[[str], str],
 ) -> list[str]:
-    programs = [
-        dict(versions) for versions in dict.fromkeys(picture.cost.versions for picture in made) if versions
-    ]
-    with_ = "; ".join(", ".join(f"{name} {version}" for name, version in each.items()) for each in programs)
+    # Sorted, as the store keeps them: pictures made now and before are told once.
+    programs = dict.fromkeys(
+        tuple(sorted(picture.cost.versions)) for picture in made if picture.cost.versions
+    )
+    with_ = "; ".join(", ".join(f"{name} {version}" for name, version in each) for each in programs)
     devices = sorted({picture.cost.device for picture in made if picture.cost.device})
     models = dict.fromkeys(
         picture.recipe.model for picture in made if picture.recipe and picture.recipe.model

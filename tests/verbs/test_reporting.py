@@ -70,3 +70,9 @@ def test_models_without_samplers_and_pictures_without_recipes(model):
     )
     with pytest.raises(RecipeError, match="markdown or latex"):
         nbgen.compare("a cat", model=model, steps=[1]).report("word")
+
+
+def test_programs_are_told_once_whether_pictures_are_from_the_store_or_new(model):
+    nbgen.generate("a cat", model=model, seed=[0, 1], steps=2)
+    report = nbgen.compare("a cat", model=model, seed=range(4), steps=2).report()
+    assert report.count("torch 2") == 1
