@@ -110,10 +110,10 @@ def test_a_notebook_is_small_and_its_outputs_are_ordinary(path: Path) -> None:
             assert not re.search(r"0x[0-9a-f]{6,}", text), f"an address in an output: {text[:200]}"
 
 
-def test_weights_are_safetensors_below_40_megabytes() -> None:
+def test_weights_are_safetensors_below_60_megabytes() -> None:
     weights = [path for path in (PACKAGE / "assets").rglob("*") if path.stat().st_size > 1_000_000]
     assert all(path.suffix == ".safetensors" for path in weights)
-    assert sum(path.stat().st_size for path in weights) < 40e6
+    assert sum(path.stat().st_size for path in weights) < 60e6
 
 
 def test_constraints_pin_every_requirement_and_no_build() -> None:

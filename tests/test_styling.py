@@ -52,7 +52,7 @@ def test_mixtures_are_styled_part_by_part(model) -> None:
 def test_mini_says_which_words_of_a_style_it_does_not_know() -> None:
     mini = nbgen.load("mini")
     recipe = mini.resolve(**styling.styled({"prompt": "a cat face", "style": "ink"}, mini.fields))
-    assert "does not know 'ink'" in " ".join(mini.notes(recipe))
+    assert "does not know 'lines'" in " ".join(mini.notes(recipe))
 
 
 def test_every_preset_is_a_template() -> None:

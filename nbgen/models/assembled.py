@@ -132,7 +132,9 @@ class AssembledModel(PicturedModel):
         return None if clip is None else cosines(clip, self._pipe.tokenizer, pixels, prompts)
 
     def weights(self) -> int:
-        return bytes_of(held for _, held in self._weighed())
+        held = [part for _, part in self._weighed()]
+        eye = getattr(self._pipe, "clip_model", None)
+        return bytes_of(held if eye is None or any(part is eye for part in held) else [*held, eye])
 
     @property
     def ref(self) -> ModelRef:

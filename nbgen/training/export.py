@@ -19,13 +19,13 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import autoencoder, checkpoints, denoiser, scenes, wordings, words
 from nbgen.training.card import model_card
-from nbgen.training.clip import make_clip
 from nbgen.training.decoder import put_into
+from nbgen.training.export_clip import export_clip, prefixed_tower
+from nbgen.training.folders import correct, forget_origin, write_json
 from nbgen.training.gallery import FAILURES, SHEET, SKETCHES
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
@@ -131,46 +131,6 @@ def trained_autoencoder(out: Path, start_from: Path | None = None) -> Autoencode
     return load_autoencoder(path)
 
 
-def export_clip(out: Path, folder: Path) -> None:
-    """Put mini's own CLIP, if it has been trained, into `folder`/clip, which transformers' CLIPModel loads.
-
-    Its text tower is the model's text encoder, and lies there only: an index says in which file each weight is, as
-    it does for models that are too large for one file. Raises ValueError where it learned beside another tower.
-    """
-    trained = out / "clip.safetensors"
-    if not trained.exists():
-        return
-    text = folder / "text_encoder" / "model.safetensors"
-    model = make_clip(CLIPTextModel.from_pretrained(text.parent))
-    kept = checkpoints.under("model", checkpoints.load(trained)[0])
-    own = {name: tensor for name, tensor in kept.items() if not name.startswith(TOWER)}
-    for name, tensor in model.state_dict().items():
-        if name.startswith(TOWER) and not torch.allclose(kept[name], tensor, rtol=1e-2, atol=1e-3):
-            raise ValueError(
-                "the CLIP was trained beside another text encoder: train it anew, `clip --fresh`."
-            )
-    clip = folder / "clip"
-    model.config.save_pretrained(clip)
-    correct(clip / "config.json", dtype="float32", architectures=["CLIPModel"])
-    save_file({name: own[name].half().contiguous() for name in own}, clip / IMAGE, metadata={"format": "pt"})
-    shared = f"../{text.parent.name}/{text.name}"
-    places = {name: shared if name.startswith(TOWER) else IMAGE for name in sorted(model.state_dict())}
-    size = {"total_size": sum(2 * tensor.numel() for tensor in model.state_dict().values())}
-    write_json(clip / "model.safetensors.index.json", {"metadata": size, "weight_map": places})
-
-
-def prefixed_tower(path: Path) -> None:
-    """Name a text encoder's weights as Stable Diffusion's are named, and as they are in a CLIPModel."""
-    tensors = load_file(path)
-    save_file(
-        {TOWER + name.removeprefix(TOWER): t for name, t in tensors.items()}, path, metadata={"format": "pt"}
-    )
-
-
-TOWER = "text_model."
-IMAGE = "image.safetensors"
-"""What of a CLIP is not in its text tower."""
-
 EVALUATION = "evaluation.json"
 """What `evaluate` found, in the folder of a training."""
 AT_ONCE = 3600.0
@@ -260,25 +220,6 @@ def write_card(out: Path, folder: Path, world: World) -> None:
 def is_newer(path: Path, evaluation: Path) -> bool:
     """Whether a picture is of the model that was judged last; sheets are drawn moments before the figures are kept."""
     return path.exists() and path.stat().st_mtime > evaluation.stat().st_mtime - AT_ONCE
-
-
-def write_json(path: Path, content: Any) -> None:
-    """JSON with a line a value."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def forget_origin(path: Path) -> None:
-    """Take out of a config.json from which folder its part once came."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    for part in (content, *(value for value in content.values() if isinstance(value, dict))):
-        part.pop("_name_or_path", None)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def correct(path: Path, **values: Any) -> None:
-    """Set values in a JSON file."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(content | values, indent=2) + "\n", encoding="utf-8")
 
 
 def training_facts(out: Path) -> dict[str, dict[str, Any]]:

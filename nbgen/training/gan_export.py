@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from nbgen.models.gan_files import AUTOENCODER, INDEX, of_encoder
 from nbgen.training import checkpoints
-from nbgen.training.export import write_json
+from nbgen.training.folders import write_json
 from nbgen.training.gan_card import gan_card
 from nbgen.training.gan_words import with_larger
 from nbgen.training.pictures import BACKGROUNDS

@@ -19,7 +19,8 @@ from nbgen.training import checkpoints
 from nbgen.training.clip import ClipLearner, embed_pictures, embed_words
 from nbgen.training.composition import Composer
 from nbgen.training.denoiser import UNET_CONFIG
-from nbgen.training.export import export_clip, prefixed_tower, size_of
+from nbgen.training.export import size_of
+from nbgen.training.export_clip import export_clip, prefixed_tower
 from nbgen.training.sketch import HALVINGS, SketchLearner, outlines, without_attention
 from nbgen.training.student import AS_TRAINED, CALLS, StudentLearner
 from nbgen.training.supply import Supply
