@@ -193,7 +193,7 @@ def test_history_finds_by_words_and_stars(studio):
 def test_typing_tells_tokens_and_unknown_words():
     panel = nbgen.studio("mini")
     panel._prompt.handlers["typed"]({"prompt": "a catt face", "negative": ""})
-    assert panel._prompt.told.startswith("5 of 18 tokens. This model does not know 'catt'")
+    assert panel._prompt.told.startswith("5 of 38 tokens. This model does not know 'catt'")
 
 
 def slow_job(seconds=30.0):
