@@ -21,37 +21,32 @@ FEW = 0.85
 
 def bars(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """By name: "value", what was "wanted", and whether it was "reached"; what was not measured is left out."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
+
+    def at_least(name: str, value: float, wanted: float) -> None:
+        found[name] = {"value": value, "wanted": wanted, "reached": value >= wanted}
+
+    def at_most(name: str, value: float, wanted: float) -> None:
+        found[f"{name}, at most"] = {"value": value, "wanted": wanted, "reached": value <= wanted}
+
     for name, wanted in RIGHT.items():
         kind, key = name.split(".")
         if key in figures["kinds"].get(kind, {}):
-            value = figures["kinds"][kind][key]
-            found[name] = {"value": value, "wanted": wanted, "reached": value >= wanted}
+            at_least(name, figures["kinds"][kind][key], wanted)
     behaviour = figures.get("behaviour", {})
     if "diversity" in behaviour:
         spread = behaviour["diversity"]
-        value = spread["pictures"] / spread["references"]
-        found["diversity beside references"] = {
-            "value": value,
-            "wanted": VARIETY,
-            "reached": value >= VARIETY,
-        }
+        at_least("diversity beside references", spread["pictures"] / spread["references"], VARIETY)
     if "few steps" in behaviour:
         few = behaviour["few steps"]
-        value = few["4 plain"] / max(few["25 guided"], 1e-9)
-        found["objects in 4 calls beside 25 guided steps"] = {
-            "value": value,
-            "wanted": FEW,
-            "reached": value >= FEW,
-        }
+        share = few["4 plain"] / max(few["25 guided"], 1e-9)
+        at_least("objects in 4 calls beside 25 guided steps", share, FEW)
     if "samplers" in behaviour:
-        half = min(int(name.rsplit(" ", 1)[1]) for name in behaviour["samplers"])
-        ours, theirs = (behaviour["samplers"][f"{name} {half}"] for name in ("dpm++2m karras", "ddim"))
-        found[f"DPM++ 2M Karras in {half} calls, at most DDIM's distance"] = {
-            "value": ours, "wanted": theirs, "reached": ours <= theirs,
-        }  # fmt: skip
+        errors = behaviour["samplers"]
+        half = min(int(name.rsplit(" ", 1)[1]) for name in errors)
+        ours, theirs = (errors[f"{name} {half}"] for name in ("dpm++2m karras", "ddim"))
+        at_most(f"distance of DPM++ 2M Karras in {half} calls beside DDIM's", ours, theirs)
     for name, most in COST.items():
         if name in behaviour.get("cost", {}):
-            value = behaviour["cost"][name]
-            found[f"seconds {name}, at most"] = {"value": value, "wanted": most, "reached": value <= most}
+            at_most(f"seconds {name}", behaviour["cost"][name], most)
     return found

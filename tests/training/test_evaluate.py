@@ -82,6 +82,6 @@ def test_less_is_better_of_seconds_and_distances():
     found = {name: bar["reached"] for name, bar in bars({"kinds": {}, "behaviour": behaviour}).items()}
     assert found == {
         "seconds loading, at most": True, "seconds alone, at most": False, "seconds of 32, at most": True,
-        "DPM++ 2M Karras in 10 calls, at most DDIM's distance": True, "diversity beside references": False,
+        "distance of DPM++ 2M Karras in 10 calls beside DDIM's, at most": True, "diversity beside references": False,
         "objects in 4 calls beside 25 guided steps": True,
     }  # fmt: skip
