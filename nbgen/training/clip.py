@@ -23,6 +23,7 @@ from nbgen.training.pictures import SIZE, World
 from nbgen.training.scenes import KINDS, draw_scene
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet
+from nbgen.training.supply import among
 from nbgen.training.tokenizer import tokenize
 from nbgen.training.wordings import Speaker
 
@@ -72,6 +73,7 @@ class ClipLearner:
         torch.manual_seed(seed)
         self.world, self.device, self.batch, self.seed, self.peak = world, device, batch, seed, 1e-3
         self.composer, self.speaker = Composer(world), Speaker(world.names, synonyms or {})
+        self.among = among(self.composer, self.speaker)
         self.tokenizer = tokenizer
         self.model = make_clip(text_encoder).to(device)
         if device.type == "cpu":
@@ -85,11 +87,10 @@ class ClipLearner:
     def draw(self, number: int) -> tuple[np.ndarray, list[str]]:
         """Pictures, uint8 (batch, 64, 64, 3), and captions of step `number`: the same for the same seed."""
         draw = np.random.default_rng([self.seed, 2, number])
-        among = {"number": self.speaker.countable() or None, "mirrored": self.composer.facing() or None}
         scenes = []
         for _ in range(self.batch):
             kind = "plain" if draw.random() < 0.4 else str(draw.choice(KINDS))
-            scenes.append(draw_scene(kind, self.world.names, draw, among.get(kind)))
+            scenes.append(draw_scene(kind, self.world.names, draw, self.among.get(kind)))
         pictures = np.stack([self.composer.drawn(scene, draw) for scene in scenes])
         return pictures, [self.speaker.say(scene, draw) for scene in scenes]
 

@@ -2,9 +2,10 @@
 gives, and not only what the encoder does.
 
 A sampled latent is a good guess with a small error everywhere, and a decoder that has only seen exact ones turns
-errors into smears. Stable Diffusion's decoders were trained on after the rest, too. Here a decoder sees both: half of
-its latents come from the encoder; half go through noise first, and the UNet walks back from there in a few guided
-steps. The encoder stays, and with it the meaning of every latent.
+errors into smears. Stable Diffusion's decoders were trained on after the rest, too. Here a decoder sees both: two
+thirds of its latents come from the encoder; the others go through noise first, and the UNet walks back from there in
+a few guided steps. Half of the pictures are in a style, each with a grain of its own that an encoder trained on plain
+ones hardly hands on. The encoder stays, and with it the meaning of every latent.
 """
 
 from __future__ import annotations
@@ -21,14 +22,21 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import checkpoints
 from nbgen.training.autoencoder import reconstruction_loss
+from nbgen.training.composition import Composer
 from nbgen.training.loop import autocast
+from nbgen.training.scenes import Scene, draw_scene
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet, to_pixels, to_tensor
-from nbgen.training.supply import Supply
+from nbgen.training.supply import IN_THE_END, among
 from nbgen.training.tokenizer import tokenize
 from nbgen.training.walking import Walk
+from nbgen.training.wordings import Speaker
 
 GUIDANCE = 2.0
+STYLED = 0.5
+"""Share of pictures in a style; the rest are of the other kinds, in the proportions the UNet saw in the end."""
+GUESSED_OF = 3
+"""One latent in so many is the UNet's guess."""
 BEGINNINGS = (249, 499, 749, 999)
 """Timesteps from which the UNet walks back; at the last, hardly more is left of a picture than where things are."""
 
@@ -36,14 +44,19 @@ BEGINNINGS = (249, 499, 749, 999)
 class DecoderLearner:
     """Trains the autoencoder's second half. A `nbgen.training.loop.Learner`.
 
-    pipeline: the model so far; supply: where scenes come from, `batch` at a time
+    pipeline: the model so far; composer, speaker: who draws scenes and says them
     """
 
     name = "decoder"
 
-    def __init__(self, pipeline: Any, supply: Supply, device: torch.device, *, seed: int = 0) -> None:
+    def __init__(
+        self, pipeline: Any, composer: Composer, speaker: Speaker, device: torch.device, *,
+        batch: int = 16, seed: int = 0,
+    ) -> None:  # fmt: skip
         torch.manual_seed(seed)
-        self.supply, self.device, self.batch, self.seed, self.peak = supply, device, supply.batch, seed, 1e-3
+        self.composer, self.speaker, self.device = composer, speaker, device
+        self.batch, self.seed, self.peak = batch, seed, 1e-3
+        self.among = among(composer, speaker)
         self.vae: AutoencoderKL = pipeline.vae.to(device, memory_format=torch.channels_last)
         self.vae.requires_grad_(False)
         self.tokenizer: CLIPTokenizer = pipeline.tokenizer
@@ -67,9 +80,16 @@ class DecoderLearner:
     def draw(self, number: int) -> tuple[np.ndarray, list[str]]:
         """Pictures, uint8 (batch, 64, 64, 3), and captions of a step."""
         draw = np.random.default_rng([self.seed, 5, number])
-        made = [self.supply.scene(int(n)) for n in draw.integers(0, 2**31, size=self.batch)]
-        captions = [self.supply.speaker.say(scene, draw) for scene, _ in made]
-        return np.stack([picture for _, picture in made]), captions
+        scenes = [self.scene(draw) for _ in range(self.batch)]
+        pictures = np.stack([self.composer.drawn(scene, draw) for scene in scenes])
+        return pictures, [self.speaker.say(scene, draw) for scene in scenes]
+
+    def scene(self, draw: np.random.Generator) -> Scene:
+        """A scene, perhaps in a style."""
+        others = {kind: share for kind, share in IN_THE_END.items() if kind != "style"}
+        shares = np.array(list(others.values()))
+        kind = "style" if draw.random() < STYLED else str(draw.choice(list(others), p=shares / shares.sum()))
+        return draw_scene(kind, self.composer.world.names, draw, self.among.get(kind))
 
     def step(self, number: int, rate: float) -> float:
         """One step of AdamW on one batch."""
@@ -77,7 +97,7 @@ class DecoderLearner:
         random = torch.Generator().manual_seed(number)
         noise = torch.randn((self.batch, 4, 16, 16), generator=random)
         timesteps = torch.tensor(BEGINNINGS)[torch.randint(len(BEGINNINGS), (self.batch,), generator=random)]
-        guessed = torch.arange(self.batch) % 2 == 0
+        guessed = torch.arange(self.batch) % GUESSED_OF == 0
         batch = (to_tensor(pictures), noise, timesteps, tokenize(self.tokenizer, captions), guessed)
         on_device = tuple(tensor.to(self.device) for tensor in batch)
         return self.shards.descend(self.optimizer, self.peak * rate, self.loss, on_device, self.parameters)

@@ -27,6 +27,7 @@ from nbgen.training.decoder import put_into
 from nbgen.training.export_clip import export_clip, prefixed_tower
 from nbgen.training.folders import correct, forget_origin, write_json
 from nbgen.training.gallery import FAILURES, SHEET, SKETCHES
+from nbgen.training.lending import HISTORY, Lender
 from nbgen.training.pictures import BACKGROUNDS, World
 from nbgen.training.plurals import tie
 from nbgen.training.report import REPORT
@@ -59,17 +60,23 @@ def load_autoencoder(path: Path) -> AutoencoderKL:
     return model.eval().requires_grad_(False)
 
 
-def load_words(out: Path, world: World) -> tuple[CLIPTextModel, CLIPTokenizer]:
+def load_words(
+    out: Path, world: World, start_from: Path | None = None
+) -> tuple[CLIPTextModel, CLIPTokenizer]:
     """The text encoder that `words` trained in `out`, its running average, float32; and the tokenizer.
 
-    Where none has been trained yet it is random, so that a folder of the right shape can be had early.
+    Where none has been trained it is that of the model to start from, if it knows the same words, or else random, so
+    that a folder of the right shape can be had early.
     """
     tokenizer = make_tokenizer(speaker_of(world).word_counts())
     config = words.text_config(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     torch.manual_seed(0)
     text_encoder = CLIPTextModel(config)
     trained = out / "words.safetensors"
-    if trained.exists():
+    lent = None if trained.exists() else lender(start_from, world).text_encoder()
+    if lent is not None:
+        text_encoder = lent
+    elif trained.exists():
         average = checkpoints.under("average", checkpoints.load(trained)[0])
         text_encoder.load_state_dict(
             untied(checkpoints.under("text_encoder", average), config, world, tokenizer)
@@ -96,11 +103,11 @@ def assemble(
 ) -> StableDiffusionPipeline:
     """The stock pipeline from the checkpoints in `out`: the denoiser's running average, float32.
 
-    start_from: the model that lends its autoencoder, where none has been trained in `out`; decoder: whether what the
-    decoder learned at the end is taken, too
+    start_from: the model that lends what has not been trained in `out`; decoder: whether what the decoder learned at
+    the end is taken, too
     """
     vae = trained_autoencoder(out, start_from)
-    text_encoder, tokenizer = load_words(out, world)
+    text_encoder, tokenizer = load_words(out, world, start_from)
     torch.manual_seed(0)
     unet = UNet2DConditionModel(**denoiser.UNET_CONFIG)
     trained = out / "denoiser.safetensors"
@@ -108,6 +115,9 @@ def assemble(
         tensors, facts = checkpoints.load(trained)
         unet.load_state_dict(checkpoints.under("average.unet", tensors))
         vae.register_to_config(scaling_factor=facts["scaling_factor"])
+    elif (lent := lender(start_from, world).unet()) is not None:
+        unet, scaling_factor = lent
+        vae.register_to_config(scaling_factor=scaling_factor)
     if decoder and (out / "decoder.safetensors").exists():
         put_into(vae, checkpoints.load(out / "decoder.safetensors")[0])
     return StableDiffusionPipeline(
@@ -125,10 +135,13 @@ def assemble(
 def trained_autoencoder(out: Path, start_from: Path | None = None) -> AutoencoderKL:
     """The one trained in `out`, or else that of the model to start from, frozen, float32."""
     path = out / "autoencoder.safetensors"
-    if start_from is not None and not path.exists():
-        given = AutoencoderKL.from_pretrained(start_from, subfolder="vae").float()
-        return given.eval().requires_grad_(False)
-    return load_autoencoder(path)
+    lent = None if path.exists() else Lender(start_from, (), ()).autoencoder()
+    return load_autoencoder(path) if lent is None else lent
+
+
+def lender(start_from: Path | None, world: World) -> Lender:
+    """What the model to start from can lend to a training on this world."""
+    return Lender(start_from, world.names, speaker_of(world).word_counts())
 
 
 EVALUATION = "evaluation.json"
@@ -188,13 +201,17 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     )
     # The files are half precision to be small; whoever loads them computes in float32, a CPU's own.
     correct(fresh / "text_encoder" / "config.json", dtype="float32")
-    export_clip(out, fresh)
+    lend = lender(start_from, world)
+    if not export_clip(out, fresh):
+        lend.lend_clip(fresh)
     for weights in fresh.rglob("*.safetensors"):
         weights.chmod(0o644)
     for settings in fresh.rglob("config.json"):
         forget_origin(settings)
     write_json(fresh / "vocabulary.json", vocabulary(world))
-    write_card(out, fresh, world)
+    history = {**lend.history(), **training_facts(out)}
+    write_json(fresh / HISTORY, history)
+    write_card(out, fresh, world, history)
     if folder.exists():
         os.replace(folder, old)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -202,8 +219,8 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_card(out: Path, folder: Path, world: World) -> None:
-    """Put the model card into `folder`, and its pictures beside it."""
+def write_card(out: Path, folder: Path, world: World, history: dict[str, dict[str, Any]]) -> None:
+    """Put the model card into `folder`, and its pictures beside it; history: each part's steps and minutes."""
     figures, remarks = remembered(out), out / "remarks.md"
     drawn = {name.removeprefix("evaluation-"): out / "sheets" / name for name in (SHEET, FAILURES, SKETCHES)}
     drawn[REPORT] = out / REPORT
@@ -211,7 +228,7 @@ def write_card(out: Path, folder: Path, world: World) -> None:
     for name in pictures:
         shutil.copyfile(drawn[name], folder / name)
     card = model_card(
-        world, training_facts(out), figures, pictures=pictures,
+        world, history, figures, pictures=pictures,
         remarks=remarks.read_text(encoding="utf-8") if remarks.exists() else "",
     )  # fmt: skip
     (folder / "README.md").write_text(card, encoding="utf-8")

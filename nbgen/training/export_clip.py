@@ -17,15 +17,15 @@ IMAGE = "image.safetensors"
 """What of a CLIP is not in its text tower."""
 
 
-def export_clip(out: Path, folder: Path) -> None:
-    """Put mini's own CLIP, if it has been trained, into `folder`/clip, which transformers' CLIPModel loads.
+def export_clip(out: Path, folder: Path) -> bool:
+    """Put mini's own CLIP into `folder`/clip, which transformers' CLIPModel loads; False if none has been trained.
 
     Its text tower is the model's text encoder, and lies there only: an index says in which file each weight is, as
     it does for models that are too large for one file. Raises ValueError where it learned beside another tower.
     """
     trained = out / "clip.safetensors"
     if not trained.exists():
-        return
+        return False
     text = folder / "text_encoder" / "model.safetensors"
     model = make_clip(CLIPTextModel.from_pretrained(text.parent))
     kept = checkpoints.under("model", checkpoints.load(trained)[0])
@@ -43,6 +43,7 @@ def export_clip(out: Path, folder: Path) -> None:
     places = {name: shared if name.startswith(TOWER) else IMAGE for name in sorted(model.state_dict())}
     size = {"total_size": sum(2 * tensor.numel() for tensor in model.state_dict().values())}
     write_json(clip / "model.safetensors.index.json", {"metadata": size, "weight_map": places})
+    return True
 
 
 def prefixed_tower(path: Path) -> None:

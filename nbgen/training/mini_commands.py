@@ -19,6 +19,7 @@ from nbgen.training.evaluate import evaluate
 from nbgen.training.export import (
     assemble,
     export,
+    lender,
     load_words,
     remember,
     size_of,
@@ -100,25 +101,21 @@ def make_learner(part: str, options: argparse.Namespace, device: torch.device) -
     if part in VARIANTS:
         return make_variant(part, options, device)
     if part == "decoder":
-        if not (options.out / "denoiser.safetensors").exists():
-            raise FileNotFoundError("the decoder learns from what the UNet gives: train the denoiser first.")
+        trained = (options.out / "denoiser.safetensors").exists()
+        if not trained and not lender(options.start_from, world).knows_the_words:
+            raise FileNotFoundError(
+                "the decoder learns from what the UNet gives: train the denoiser first, or start from a model with one."
+            )
         pipeline = assemble(options.out, world, options.start_from, decoder=False)
-        supply = Supply(
-            Composer(world),
-            speaker_of(world),
-            encoder(pipeline.vae, Shards.on(device)),
-            batch=16,
-            seed=options.seed,
-        )
-        return DecoderLearner(pipeline, supply, device, seed=options.seed)
+        return DecoderLearner(pipeline, Composer(world), speaker_of(world), device, seed=options.seed)
     if part == "clip":
-        text_encoder, tokenizer = load_words(options.out, world)
+        text_encoder, tokenizer = load_words(options.out, world, options.start_from)
         synonyms = speaker_of(world).synonyms
         return ClipLearner(world, text_encoder, tokenizer, device, seed=options.seed, synonyms=synonyms)
     autoencoder = trained_autoencoder(options.out, options.start_from).to(device)
     if part == "words":
         return WordsLearner(world, autoencoder, device, seed=options.seed)
-    text_encoder, tokenizer = load_words(options.out, world)
+    text_encoder, tokenizer = load_words(options.out, world, options.start_from)
     denoiser = DenoiserLearner(world, autoencoder, text_encoder, tokenizer, device, seed=options.seed)
     if options.start_from:
         denoiser.start_from(options.start_from)

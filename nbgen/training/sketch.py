@@ -6,6 +6,7 @@ it where the lines are. The copy is one without attention: words are the UNet's 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from nbgen.training import checkpoints
 from nbgen.training.loop import autocast
 from nbgen.training.noising import noise_and_timesteps
+from nbgen.training.scenes import FULL, GRID, HALF, MEDIUM, Scene, anywhere
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import contact_sheet, to_tensor
 from nbgen.training.supply import EMPTY_CAPTIONS, Supply
@@ -94,14 +96,25 @@ class SketchLearner:
         )
 
     def draw(self, number: int) -> tuple[np.ndarray, list[str]]:
-        """Pictures, uint8 (batch, 64, 64, 3), and captions of a step. A third go without words: then lines decide."""
+        """Pictures, uint8 (batch, 64, 64, 3), and captions of a step. A third go without words: then lines decide.
+
+        They decide, too, where a single object stands, how large, and which way it looks: its words do not say so.
+        """
         draw = np.random.default_rng([self.seed, 4, number])
-        made = [self.supply.scene(int(n)) for n in draw.integers(0, 2**31, size=self.batch)]
-        silent = EMPTY_CAPTIONS + 0.25
-        captions = [
-            "" if draw.random() < silent else self.supply.speaker.say(scene, draw) for scene, _ in made
-        ]
-        return np.stack([picture for _, picture in made]), captions
+        pictures, captions = [], []
+        for row in draw.integers(0, 2**31, size=self.batch):
+            scene, picture = self.supply.scene(int(row))
+            silent = draw.random() < EMPTY_CAPTIONS + 0.25
+            captions.append("" if silent else self.supply.speaker.say(scene, draw))
+            single = scene == Scene(scene.things, scene.background)
+            pictures.append(self.elsewhere(scene, draw) if single else picture)
+        return np.stack(pictures), captions
+
+    def elsewhere(self, scene: Scene, draw: np.random.Generator) -> np.ndarray:
+        """The scene's object of any size, at any place, perhaps mirrored."""
+        side = int(draw.choice([FULL, MEDIUM, HALF]))
+        mirrored = replace(scene, mirrored=bool(draw.random() < 0.5))
+        return self.supply.composer.draw(mirrored, ((scene.things[0], anywhere(side, GRID, draw)),))
 
     def step(self, number: int, rate: float) -> float:
         """One step of AdamW on one batch."""

@@ -47,6 +47,11 @@ def encoder(autoencoder: AutoencoderKL, shards: Shards) -> Encode:
     return lambda pictures: shards.map(of_piece, pictures)
 
 
+def among(composer: Composer, speaker: Speaker) -> Mapping[str, list[int] | None]:
+    """Which objects a kind of scene is drawn with, where not all fit it (None: all)."""
+    return {"mirrored": composer.facing() or None, "number": speaker.countable() or None}
+
+
 def shares_at(number: int) -> dict[str, float]:
     """Shares of the kinds for scene `number` of the row."""
     turned = min(1.0, number / TURNED_AFTER)
@@ -67,10 +72,7 @@ class Supply:
         self.composer, self.speaker, self.encode = composer, speaker, encode
         self.batch, self.seed = batch, seed
         self.names = composer.world.names
-        self.among: Mapping[str, list[int] | None] = {
-            "mirrored": composer.facing() or None,
-            "number": speaker.countable() or None,
-        }
+        self.among = among(composer, speaker)
         self.capacity, self.start, self.fresh = capacity, min(start, capacity), fresh
         self.expected = expected
         self.latents = torch.zeros((capacity, 4, 16, 16), dtype=torch.float16)

@@ -11,8 +11,8 @@ from nbgen.training import checkpoints
 from nbgen.training.composition import Composer
 from nbgen.training.decoder import BEGINNINGS, DecoderLearner, put_into
 from nbgen.training.loop import Budget, train
+from nbgen.training.scenes import STYLES
 from nbgen.training.student import AS_TRAINED
-from nbgen.training.supply import Supply
 from nbgen.training.tokenizer import tokenize
 from nbgen.training.walking import Walk
 
@@ -21,12 +21,13 @@ train = partial(train, sheet_every=float("inf"), say=lambda line: None)
 
 
 @pytest.fixture
-def supply(world, speaker):
-    return Supply(Composer(world), speaker, lambda pictures: pictures, batch=4, seed=0)
+def learn(pipeline, world, speaker):
+    """What makes a learner, always the same one."""
+    return partial(DecoderLearner, pipeline, Composer(world), speaker, CPU, batch=6)
 
 
-def test_the_encoder_stays_and_the_decoder_learns(pipeline, supply):
-    learner = DecoderLearner(pipeline, supply, CPU)
+def test_the_encoder_stays_and_the_decoder_learns(pipeline, learn):
+    learner = learn()
     before = {name: tensor.clone() for name, tensor in pipeline.vae.state_dict().items()}
     losses = [learner.step(number % 2, 1.0) for number in range(12)]
     assert np.mean(losses[-4:]) < 0.9 * np.mean(losses[:4])
@@ -37,9 +38,9 @@ def test_the_encoder_stays_and_the_decoder_learns(pipeline, supply):
     assert not any(name.startswith(("encoder", "quant_conv")) for name in changed)
 
 
-def test_half_of_the_latents_are_the_encoders_own(pipeline, supply):
+def test_a_latent_is_the_encoders_own_or_guessed(pipeline, learn):
     """With every row exact the loss is the autoencoder's; with every row walked it is another."""
-    learner = DecoderLearner(pipeline, supply, CPU)
+    learner = learn()
     pictures = torch.rand(4, 3, 64, 64) * 2 - 1
     noise, timesteps = torch.randn(4, 4, 16, 16), torch.tensor(BEGINNINGS)
     tokens = tokenize(pipeline.tokenizer, ["a skull"] * 4)
@@ -52,8 +53,8 @@ def test_half_of_the_latents_are_the_encoders_own(pipeline, supply):
     assert exact == again != walked
 
 
-def test_a_step_walks_to_half_of_its_latents(pipeline, supply, monkeypatch):
-    learner, seen = DecoderLearner(pipeline, supply, CPU), []
+def test_a_step_walks_to_a_third_of_its_latents(pipeline, learn, monkeypatch):
+    learner, seen = learn(), []
     inner = learner.guess
 
     def counted(latents, *rest):
@@ -62,11 +63,11 @@ def test_a_step_walks_to_half_of_its_latents(pipeline, supply, monkeypatch):
 
     monkeypatch.setattr(learner, "guess", counted)
     learner.step(0, 1.0)
-    assert sum(seen) == learner.batch / 2
+    assert sum(seen) == learner.batch / 3
 
 
-def test_going_on_is_what_would_have_been(pipeline, supply, tmp_path):
-    first = DecoderLearner(pipeline, supply, CPU)
+def test_going_on_is_what_would_have_been(pipeline, learn, tmp_path):
+    first = learn()
     begun = {name: tensor.clone() for name, tensor in first.learning().items()}
     for number in range(2):
         first.step(number, 1.0)
@@ -74,15 +75,15 @@ def test_going_on_is_what_would_have_been(pipeline, supply, tmp_path):
     first.step(2, 1.0)
     straight = {name: tensor.detach().clone() for name, tensor in first.learning().items()}
     assert any(not torch.equal(tensor, begun[name]) for name, tensor in straight.items())
-    again = DecoderLearner(pipeline, supply, CPU)
+    again = learn()
     again.restore(halfway)
     again.step(2, 1.0)
     for name, tensor in again.learning().items():
         torch.testing.assert_close(tensor.detach(), straight[name], rtol=1e-4, atol=1e-5)
 
 
-def test_it_goes_on_from_a_checkpoint(pipeline, supply, tmp_path):
-    path = train(DecoderLearner(pipeline, supply, CPU), Budget(steps=2), tmp_path)
+def test_it_goes_on_from_a_checkpoint(pipeline, learn, tmp_path):
+    path = train(learn(), Budget(steps=2), tmp_path)
     own = {name: tensor.clone() for name, tensor in pipeline.vae.state_dict().items()}
     with torch.no_grad():
         for parameter in pipeline.vae.decoder.parameters():
@@ -91,7 +92,7 @@ def test_it_goes_on_from_a_checkpoint(pipeline, supply, tmp_path):
     assert facts["step"] == 2 and facts["guidance"] > 1
     put_into(pipeline.vae, tensors)
     assert all(torch.equal(tensor, own[name]) for name, tensor in pipeline.vae.state_dict().items())
-    assert DecoderLearner(pipeline, supply, CPU).sheet().width > 64
+    assert learn().sheet().width > 64
 
 
 def test_a_walk_is_ddims(pipeline):
@@ -112,3 +113,10 @@ def test_a_walk_is_ddims(pipeline):
             without, with_words = (pipeline.unet(x, timestep, read).sample for read in (nothing, words))
             x = scheduler.step(without + 3.0 * (with_words - without), timestep, x).prev_sample
     torch.testing.assert_close(reached, x, rtol=1e-3, atol=1e-3)
+
+
+def test_half_of_the_pictures_are_in_a_style(learn):
+    learner, draw = learn(), np.random.default_rng(0)
+    styles = [learner.scene(draw).style for _ in range(400)]
+    assert 0.4 < np.mean([style is not None for style in styles]) < 0.6
+    assert set(styles) == {None, *STYLES}

@@ -21,6 +21,7 @@ from nbgen.training.composition import Composer
 from nbgen.training.denoiser import UNET_CONFIG
 from nbgen.training.export import size_of
 from nbgen.training.export_clip import export_clip, prefixed_tower
+from nbgen.training.scenes import Scene
 from nbgen.training.sketch import HALVINGS, SketchLearner, outlines, without_attention
 from nbgen.training.student import AS_TRAINED, CALLS, StudentLearner
 from nbgen.training.supply import Supply
@@ -144,6 +145,14 @@ def test_a_controlnet_begins_with_the_convolutions_of_the_unet_and_leaves_out_it
     same = [name for name in mine if "resnets" in name or "downsamplers" in name or "conv_in" in name]
     assert len(same) > 30
     assert all(torch.equal(mine[n], theirs[n]) for n in same if "cond_embedding" not in n)
+
+
+def test_lines_say_where_an_object_stands_when_words_do_not(pipeline, supply):
+    learner, draw = SketchLearner(pipeline, supply, CPU), np.random.default_rng(0)
+    scene = Scene((0,), "white")
+    apart = [learner.elsewhere(scene, draw) for _ in range(12)]
+    sides = {int(np.ptp(np.nonzero((picture < 250).any(axis=(1, 2)))[0])) for picture in apart}
+    assert len(sides) >= 3 and len({picture.tobytes() for picture in apart}) >= 8
 
 
 def test_a_controlnet_begins_by_changing_nothing_and_learns(pipeline, supply, tmp_path):
