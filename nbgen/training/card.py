@@ -71,8 +71,8 @@ the token of their own part of the picture (`listening`). Muon for matrices, Ada
 and falling over the last 40%. bfloat16 autocast over float32 weights where the machine is faster with it. The files are
 float16; compute in float32 on a CPU.
 
-Decoder: the autoencoder's second half learns once more at the end, with the loss of the autoencoder, half on exact
-latents and half on what the UNet takes noisy ones for.
+Decoder: the autoencoder's second half learns once more at the end, with the loss of the autoencoder, two thirds on
+exact latents and one third on what the UNet takes noisy ones for; half of the pictures are in a style.
 
 To make it again (needs the Debian packages `fonts-noto-color-emoji`, `unicode-data` and `unicode-cldr-core`, or
 the like):
@@ -178,7 +178,8 @@ def figures_tables(figures: dict[str, Any]) -> str:
         f"{figures['steps']} steps of DPM++ 2M at",
         f"guidance {figures['guidance']:g}, compared pixel by pixel with every one of the {figures['objects']} objects "
         "at every size and place. Beside each share,",
-        "what the same code finds in pictures drawn for the same prompts, and in those after the autoencoder.",
+        "what the same code finds in pictures drawn for the same prompts, and in those after the autoencoder. A style is",
+        "told by a judge fitted on drawn pictures, and (decoded) by one that knows them only after the autoencoder.",
         "",
         "| asked for | prompts | right | of drawn pictures | of those, after the autoencoder |",
         "|---|---|---|---|---|",

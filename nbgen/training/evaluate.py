@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from PIL import Image
 
 from nbgen.training.bars import bars
@@ -30,7 +31,7 @@ from nbgen.training.report import NEAREST, beside_nearest
 from nbgen.training.scenes import STYLES, Scene
 from nbgen.training.sheets import contact_sheet
 from nbgen.training.sketch_judging import sketched_objects
-from nbgen.training.style_judging import Discriminant, statistics
+from nbgen.training.style_judging import StyleJudge
 
 COUNTS = {"object": 500, "size": 100, "place": 100, "number": 100, "pair": 200, **dict.fromkeys(STYLES, 40)}
 """How many prompts of each kind."""
@@ -75,10 +76,10 @@ def evaluate(
         asked = references(questions, judge.composer, seed)
         at_best = reconstruct(pipeline.vae, asked)
         made = paint(pipeline, [q.prompt for q in questions], guidance=guidance, steps=steps, seed=seed)
-        count = style_counts if kind in STYLES else scene_counts
+        count = counter(kind, questions, asked, judge, pipeline.vae)
         found: dict[str, float] = {"prompts": len(questions)}
         for what, pictures in (("", made), ("references: ", asked), ("autoencoder: ", at_best)):
-            counted = count(questions, pictures, asked, judge, at_best)
+            counted = count(pictures)
             found |= {what + key: value for key, value in counted.shares.items()}
             if pictures is made:
                 gallery.add(kind, questions, made, asked, counted.right)
@@ -145,30 +146,17 @@ def scene_counts(
     return Counted(shares, [all(answer.values()) for answer in told])
 
 
-def style_counts(
-    questions: Sequence[Question], pictures: np.ndarray, asked: np.ndarray, judge: Judge, at_best: np.ndarray
-) -> Counted:
-    """Shares of pictures that have the style, and that show the object nearest in that style."""
-    style, background = str(questions[0].scene.style), questions[0].scene.background
-    composer = judge.composer
-    everything = range(len(composer.world.names))
-    draw = np.random.default_rng(0)
-    styled = np.stack([composer.drawn(Scene((n,), background, style=style), draw) for n in everything])
-    plain = np.stack([composer.drawn(Scene((n,), background, size="large"), draw) for n in everything])
-    fitted = Discriminant.fit(_statistics(styled, background), _statistics(plain, background))
-    nearest = [int(((styled.astype(np.float32) - p) ** 2).mean(axis=(1, 2, 3)).argmin()) for p in pictures]
-    styles = fitted.tells(_statistics(pictures, background))
-    objects = np.array(nearest) == [question.scene.things[0] for question in questions]
-    shares = {
-        "style": float(styles.mean()),
-        "plain taken for it": float(fitted.tells(_statistics(plain, background)).mean()),
-        "object": float(objects.mean()),
-    }
-    return Counted(shares, (styles & objects).tolist())
-
-
-def _statistics(pictures: np.ndarray, background: str) -> np.ndarray:
-    return np.stack([statistics(picture, background) for picture in pictures])
+def counter(
+    kind: str, questions: Sequence[Question], asked: np.ndarray, judge: Judge, vae: AutoencoderKL
+) -> Callable[[np.ndarray], Counted]:
+    """What counts right answers among pictures that were made for these questions; asked: those drawn for them."""
+    if kind not in STYLES:
+        at_best = reconstruct(vae, asked)
+        return lambda pictures: scene_counts(questions, pictures, asked, judge, at_best)
+    background = questions[0].scene.background
+    stylist = StyleJudge(kind, background, judge.composer, lambda pictures: reconstruct(vae, pictures))
+    things = [question.scene.things[0] for question in questions]
+    return lambda pictures: Counted(*stylist.counts(pictures, things))
 
 
 def side_by_side(made: np.ndarray, asked: np.ndarray, columns: int = 20) -> Image.Image:
