@@ -178,8 +178,8 @@ def figures_tables(figures: dict[str, Any]) -> str:
         f"{figures['steps']} steps of DPM++ 2M at",
         f"guidance {figures['guidance']:g}, compared pixel by pixel with every one of the {figures['objects']} objects "
         "at every size and place. Beside each share,",
-        "what the same code finds in pictures drawn for the same prompts, and in those after the autoencoder. A style is",
-        "told by a judge fitted on drawn pictures, and (decoded) by one that knows them only after the autoencoder.",
+        "what the same code finds in pictures drawn for the same prompts, and in those after the autoencoder. Styles are",
+        "told by judges fitted on drawn pictures, and (decoded) on drawn ones after the autoencoder.",
         "",
         "| asked for | prompts | right | of drawn pictures | of those, after the autoencoder |",
         "|---|---|---|---|---|",
