@@ -31,32 +31,37 @@ def behaviour(
     share: float,
     seed: int,
     steps: int,
+    guidance: float,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Every figure that is not a count of right answers, JSON-able; `share`, `seed`, `steps` as in `evaluate`."""
+    """Every figure that is not a count of right answers, JSON-able; the options are those of `evaluate`."""
     names = judge.composer.world.names
     questions = draw_questions("object", names, max(2, round(100 * share)), seed + 1)
     questions.sort(key=lambda question: question.scene.background)
     figures: dict[str, Any] = {"guidance": {}}
-    for guidance in GUIDANCES:
-        right, error = found_objects(pipeline, judge, questions, seed, steps, guidance)
-        figures["guidance"][f"{guidance:g}"] = {"object": right, "error": error}
-        say(f"guidance {guidance:g}: object {right:.3f}, error to the nearest {error:.1f}")
+    for weight in GUIDANCES:
+        right, error = found_objects(pipeline, judge, questions, seed, steps, weight)
+        figures["guidance"][f"{weight:g}"] = {"object": right, "error": error}
+        say(f"guidance {weight:g}: object {right:.3f}, error to the nearest {error:.1f}")
     prompts = [question.prompt for question in questions[: max(2, round(16 * share))]]
-    figures["samplers"] = sampler_errors(pipeline, prompts, seed, steps)
+    figures["samplers"] = sampler_errors(pipeline, prompts, seed, steps, guidance)
     figures["few steps"] = {
-        name: found_objects(pipeline, judge, questions, seed, few, guidance)[0]
-        for name, (few, guidance) in FEW_STEPS.items()
+        name: found_objects(pipeline, judge, questions, seed, few, weight)[0]
+        for name, (few, weight) in FEW_STEPS.items()
     }
-    figures["diversity"] = diversity(pipeline, judge, seed, steps, subjects=max(1, round(6 * share)))
-    figures["novelty"] = novelty(pipeline, judge, seed, steps, count=max(2, round(100 * share)))
+    figures["diversity"] = diversity(
+        pipeline, judge, seed, steps, guidance, subjects=max(1, round(6 * share))
+    )
+    figures["novelty"] = novelty(pipeline, judge, seed, steps, guidance, count=max(2, round(100 * share)))
     figures["cost"] = cost(folder, prompts[0], steps)
     for name in ("samplers", "few steps", "diversity", "novelty", "cost"):
         say(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures[name].items()))
     return figures
 
 
-def sampler_errors(pipeline: Any, prompts: Sequence[str], seed: int, steps: int) -> dict[str, float]:
+def sampler_errors(
+    pipeline: Any, prompts: Sequence[str], seed: int, steps: int, guidance: float
+) -> dict[str, float]:
     """Root mean square difference, 0 to 255, from Heun's converged solution of the same noise, by sampler."""
     before = pipeline.scheduler
     kinds: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -65,12 +70,12 @@ def sampler_errors(pipeline: Any, prompts: Sequence[str], seed: int, steps: int)
     }
     try:
         pipeline.scheduler = HeunDiscreteScheduler.from_config(before.config)
-        exact = paint(pipeline, prompts, steps=CONVERGED * steps, seed=seed)
+        exact = paint(pipeline, prompts, guidance=guidance, steps=CONVERGED * steps, seed=seed)
         errors = {}
         for name, (scheduler, options) in kinds.items():
             for calls in (steps // 2, steps):
                 pipeline.scheduler = scheduler.from_config(before.config, **options)
-                made = paint(pipeline, prompts, steps=calls, seed=seed)
+                made = paint(pipeline, prompts, guidance=guidance, steps=calls, seed=seed)
                 errors[f"{name} {calls}"] = float(root_mean_square(made, exact).mean())
     finally:
         pipeline.scheduler = before
@@ -88,7 +93,7 @@ def found_objects(
 
 
 def diversity(
-    pipeline: Any, judge: Judge, seed: int, steps: int, *, subjects: int = 6, seeds: int = 16
+    pipeline: Any, judge: Judge, seed: int, steps: int, guidance: float, *, subjects: int = 6, seeds: int = 16
 ) -> dict[str, float]:
     """Mean distance between two pictures of one prompt, size and place unsaid, over `seeds` seeds; and of references.
 
@@ -99,7 +104,8 @@ def diversity(
     ours, theirs = [], []
     for thing in draw.choice(len(composer.world.names), size=subjects):
         prompt = f"a {composer.world.names[int(thing)]}"
-        ours.append(_spread(paint(pipeline, [prompt] * seeds, steps=steps, seed=seed)))
+        made = paint(pipeline, [prompt] * seeds, guidance=guidance, steps=steps, seed=seed)
+        ours.append(_spread(made))
         scene = Scene((int(thing),), PLAIN)
         drawn = np.stack([composer.drawn(scene, draw) for _ in range(seeds)])
         theirs.append(_spread(reconstruct(pipeline.vae, drawn)))
@@ -111,7 +117,9 @@ def _spread(pictures: np.ndarray) -> float:
     return float(root_mean_square(pictures[first], pictures[second]).mean())
 
 
-def novelty(pipeline: Any, judge: Judge, seed: int, steps: int, *, count: int) -> dict[str, float]:
+def novelty(
+    pipeline: Any, judge: Judge, seed: int, steps: int, guidance: float, *, count: int
+) -> dict[str, float]:
     """How far pictures are from the nearest picture of one object that training could draw; 0 to 255.
 
     "references": the same of what the training drew, after the autoencoder; "other object": from a reference
@@ -120,7 +128,7 @@ def novelty(pipeline: Any, judge: Judge, seed: int, steps: int, *, count: int) -
     names = judge.composer.world.names
     questions = draw_questions("object", names, count, seed + 2)
     questions.sort(key=lambda question: question.scene.background)
-    made = paint(pipeline, [q.prompt for q in questions], steps=steps, seed=seed)
+    made = paint(pipeline, [q.prompt for q in questions], guidance=guidance, steps=steps, seed=seed)
     draw = np.random.default_rng(seed)
     drawn = np.stack([judge.composer.drawn(q.scene, draw) for q in questions])
     coded = reconstruct(pipeline.vae, drawn)

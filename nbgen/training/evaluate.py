@@ -99,7 +99,9 @@ def evaluate(
             (sheets / old).unlink(missing_ok=True)
         if failures := gallery.failures():
             failures.save(sheets / FAILURES)
-    figures["behaviour"] = behaviour(pipeline, folder, judge, share=share, seed=seed, steps=steps, say=say)
+    figures["behaviour"] = behaviour(
+        pipeline, folder, judge, share=share, seed=seed, steps=steps, guidance=guidance, say=say
+    )
     figures["inpainting"] = inpainted_pairs(
         pipeline, judge, count=max(1, round(50 * share)), seed=seed, steps=steps, guidance=guidance
     )

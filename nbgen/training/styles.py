@@ -38,14 +38,17 @@ def pixel_art(glyph: np.ndarray, ground: np.ndarray) -> np.ndarray:
 
 
 def pencil_sketch(glyph: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    """Grey strokes where brightness changes, with light hatching where the object is dark, on coloured paper."""
+    """Grey strokes where brightness changes, and a light even tone where the object is dark, on coloured paper.
+
+    No hatching: lines that repeat every few pixels, as often as the autoencoder's latents do, look the same to it in
+    every latent, and convolutions behind equal latents give an even tone whatever they learn.
+    """
     brightness = grey(over(glyph, np.ones(3, np.float32)))
     # "Colour dodge" by a blurred negative leaves only what differs from its neighbourhood.
     strokes = brightness / np.maximum(ndimage.gaussian_filter(brightness, 2.0), 1e-3)
     strokes = np.clip((np.minimum(strokes, 1) - 0.55) / 0.45, 0, 1) ** 1.5
-    rows, columns = np.indices(brightness.shape)
-    hatching = 1 - 0.3 * ((rows + columns) % 4 < 2) * (brightness < 0.6) * glyph[..., 3]
-    return ground * (0.2 + 0.8 * strokes * hatching)[..., None]
+    tone = 1 - 0.22 * (brightness < 0.6) * glyph[..., 3]
+    return ground * (0.2 + 0.8 * strokes * tone)[..., None]
 
 
 def watercolour(glyph: np.ndarray, ground: np.ndarray) -> np.ndarray:
