@@ -41,6 +41,9 @@ STYLES: dict[str, tuple[str, ...]] = {
 }
 """Each style, with the backgrounds it is drawn on; the first is what a caption means that names none."""
 
+HARDER = {"monochrome": 3}
+"""Styles that are drawn so many times as often as the others: a colour is what a model remembers best of an object."""
+
 PLAIN = next(iter(BACKGROUNDS))
 HELD_OUT_OF = 20
 """One pair of objects in so many is never trained on."""
@@ -107,7 +110,7 @@ def draw_scene(
             if other != thing and not is_held_out(names[thing], names[other]):
                 return Scene((thing, other), ground, relation=str(draw.choice(RELATIONS)))
     if kind == "style":
-        style = str(draw.choice(list(STYLES)))
+        style = str(draw.choice([style for style in STYLES for _ in range(HARDER.get(style, 1))]))
         allowed = STYLES[style]
         ground = allowed[0] if draw.random() < 0.6 else str(draw.choice(allowed))
         return Scene((thing,), ground, style=style)
