@@ -177,9 +177,10 @@ def figures_tables(figures: dict[str, Any]) -> str:
         f"`python -m nbgen.training evaluate --share {figures['share']:g}`: prompts drawn by seed {figures['seed']}, "
         f"{figures['steps']} steps of DPM++ 2M at",
         f"guidance {figures['guidance']:g}, compared pixel by pixel with every one of the {figures['objects']} objects "
-        "at every size and place. Beside each share, what the same code finds in pictures drawn for the same prompts,",
-        "and in those after the autoencoder. Styles are told by judges fitted on drawn pictures, and (decoded) on",
-        "drawn ones after the autoencoder.",
+        "at every size and place.",
+        "Beside each share, what the same code finds in pictures drawn for the same prompts, and in those after the",
+        "autoencoder. Styles are told by judges fitted on drawn pictures, and (decoded) on drawn ones after the "
+        "autoencoder.",
         "",
         "| asked for | prompts | right | of drawn pictures | of those, after the autoencoder |",
         "|---|---|---|---|---|",
