@@ -60,7 +60,7 @@ def generate(
 
     Raises RecipeError before any work starts, naming what is wrong and what would be right.
 
-        pictures = nbgen.generate("a red apple on a blue background", n=4, seed=7)
+        pictures = nbgen.generate("a red apple on a blue background", n=4, seed=9)
     """
     wishes = Wishes(wait, fresh, store, exact)
     chosen = as_model(model)
