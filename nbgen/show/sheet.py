@@ -52,7 +52,7 @@ def contact_sheet(
     room = max(8, (WIDTH - 2 * _EDGE + _GAP) // count - _GAP)
     thumbnails = [_fitted(_load(picture), room) for picture in pictures[:MOST]]
     width = max(min(SMALLEST, room), *(thumbnail.width for thumbnail in thumbnails))
-    measure = _font().getlength
+    measure = caption_font().getlength
     captions = [wrapped(label, width, measure, _CAPTION_LINES) if label else [] for label in labels[:MOST]]
     captions += [[]] * (len(thumbnails) - len(captions))
     if len(pictures) > MOST:
@@ -144,8 +144,8 @@ def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> Non
 
 def _write(sheet: Image.Image, lines: Sequence[str], middle: float, top: int) -> None:
     for number, line in enumerate(lines):
-        left = middle - _font().getlength(line) / 2
-        ImageDraw.Draw(sheet).text((left, top + number * _LINE), line, fill=_GREY, font=_font())
+        left = middle - caption_font().getlength(line) / 2
+        ImageDraw.Draw(sheet).text((left, top + number * _LINE), line, fill=_GREY, font=caption_font())
 
 
 def _depth(lines: Sequence[str]) -> int:
@@ -188,12 +188,13 @@ def _load(picture: Drawable) -> Image.Image:
 
 
 @functools.cache
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def caption_font(size: int = _FONT_SIZE) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Matplotlib's own font, which has every letter of most languages; Pillow's small one has no ñ."""
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     try:
         # The basic layout: the other one depends on a library that is not everywhere, so sheets would differ.
-        return ImageFont.truetype(str(path), _FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
+        return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError:  # a distribution's matplotlib may come without its fonts
-        return ImageFont.load_default(_FONT_SIZE)
+        return ImageFont.load_default(size)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from nbgen.show.sheet import caption_font
 from nbgen.training.questions import Question
 from nbgen.training.scenes import STYLES
 
@@ -66,7 +67,7 @@ def _spread(numbers: Sequence[int], count: int) -> list[int]:
 
 def captioned(*pictures: tuple[np.ndarray, str], columns: int, enlarge: int = 2, gap: int = 8) -> Image.Image:
     """uint8 pictures (height, width, 3) of one size, each over its text, on white."""
-    font = ImageFont.load_default(CAPTION)
+    font = caption_font(CAPTION)
     height, width = (enlarge * side for side in pictures[0][0].shape[:2])
     texts = [_wrapped(text, font, width) for _, text in pictures]
     lines = 1 + max(text.count("\n") for text in texts)
