@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from PIL import Image
 
 from nbgen.training.bars import bars
@@ -35,6 +35,10 @@ from nbgen.training.style_judging import StyleJudge
 
 COUNTS = {"object": 500, "size": 100, "place": 100, "number": 100, "pair": 200, **dict.fromkeys(STYLES, 40)}
 """How many prompts of each kind."""
+
+
+Decoded = Callable[[np.ndarray], np.ndarray]
+"""Pictures, uint8 (n, 64, 64, 3), to what the autoencoder makes of them."""
 
 
 class Counted(NamedTuple):
@@ -68,15 +72,16 @@ def evaluate(
     figures: dict[str, Any] = {
         "objects": len(names), "seed": seed, "steps": steps, "guidance": guidance, "share": share, "kinds": {},
     }  # fmt: skip
+    decoded = partial(reconstruct, pipeline.vae)
     eye, gallery = OwnEye.of(folder, judge), Gallery()
     for kind in kinds:
         questions = draw_questions(kind, names, max(1, round(COUNTS[kind] * share)), seed)
         # Judged background by background: the judge holds the objects on one at a time.
         questions.sort(key=lambda question: question.scene.background)
         asked = references(questions, judge.composer, seed)
-        at_best = reconstruct(pipeline.vae, asked)
+        at_best = decoded(asked)
         made = paint(pipeline, [q.prompt for q in questions], guidance=guidance, steps=steps, seed=seed)
-        count = counter(kind, questions, asked, judge, pipeline.vae)
+        count = counter(kind, questions, asked, at_best, judge, decoded)
         found: dict[str, float] = {"prompts": len(questions)}
         for what, pictures in (("", made), ("references: ", asked), ("autoencoder: ", at_best)):
             counted = count(pictures)
@@ -149,14 +154,20 @@ def scene_counts(
 
 
 def counter(
-    kind: str, questions: Sequence[Question], asked: np.ndarray, judge: Judge, vae: AutoencoderKL
+    kind: str,
+    questions: Sequence[Question],
+    asked: np.ndarray,
+    at_best: np.ndarray,
+    judge: Judge,
+    decoded: Decoded,
 ) -> Callable[[np.ndarray], Counted]:
-    """What counts right answers among pictures that were made for these questions; asked: those drawn for them."""
+    """What counts right answers among pictures that were made for these questions.
+
+    asked, at_best: those drawn for them, and after the autoencoder; decoded: what takes any pictures there
+    """
     if kind not in STYLES:
-        at_best = reconstruct(vae, asked)
         return lambda pictures: scene_counts(questions, pictures, asked, judge, at_best)
-    background = questions[0].scene.background
-    stylist = StyleJudge(kind, background, judge.composer, lambda pictures: reconstruct(vae, pictures))
+    stylist = StyleJudge(kind, questions[0].scene.background, judge.composer, decoded)
     things = [question.scene.things[0] for question in questions]
     return lambda pictures: Counted(*stylist.counts(pictures, things))
 

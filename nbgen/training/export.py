@@ -73,7 +73,7 @@ def load_words(
     torch.manual_seed(0)
     text_encoder = CLIPTextModel(config)
     trained = out / "words.safetensors"
-    lent = None if trained.exists() else lender(start_from, world).text_encoder()
+    lent = lender(out, world, start_from).text_encoder()
     if lent is not None:
         text_encoder = lent
     elif trained.exists():
@@ -115,7 +115,7 @@ def assemble(
         tensors, facts = checkpoints.load(trained)
         unet.load_state_dict(checkpoints.under("average.unet", tensors))
         vae.register_to_config(scaling_factor=facts["scaling_factor"])
-    elif (lent := lender(start_from, world).unet()) is not None:
+    elif (lent := lender(out, world, start_from).unet()) is not None:
         unet, scaling_factor = lent
         vae.register_to_config(scaling_factor=scaling_factor)
     if decoder and (out / "decoder.safetensors").exists():
@@ -135,13 +135,14 @@ def assemble(
 def trained_autoencoder(out: Path, start_from: Path | None = None) -> AutoencoderKL:
     """The one trained in `out`, or else that of the model to start from, frozen, float32."""
     path = out / "autoencoder.safetensors"
-    lent = None if path.exists() else Lender(start_from, (), ()).autoencoder()
+    lent = None if path.exists() else Lender(start_from).autoencoder()
     return load_autoencoder(path) if lent is None else lent
 
 
-def lender(start_from: Path | None, world: World) -> Lender:
-    """What the model to start from can lend to a training on this world."""
-    return Lender(start_from, world.names, speaker_of(world).word_counts())
+def lender(out: Path, world: World, start_from: Path | None) -> Lender:
+    """What the model to start from can lend to the training in `out`."""
+    anew = (out / "words.safetensors").exists()
+    return Lender(start_from, world.names, speaker_of(world).word_counts(), anew=anew)
 
 
 EVALUATION = "evaluation.json"
@@ -201,7 +202,7 @@ def export(out: Path, folder: Path, world: World, start_from: Path | None = None
     )
     # The files are half precision to be small; whoever loads them computes in float32, a CPU's own.
     correct(fresh / "text_encoder" / "config.json", dtype="float32")
-    lend = lender(start_from, world)
+    lend = lender(out, world, start_from)
     if not export_clip(out, fresh):
         lend.lend_clip(fresh)
     for weights in fresh.rglob("*.safetensors"):

@@ -12,24 +12,31 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors.torch import load_file
 from transformers import CLIPTextModel
 
 HISTORY = "training.json"
 """Steps and minutes of each part, in the exported folder."""
-TOWER = Path("text_encoder", "model.safetensors")
 
 
 class Lender:
-    """A finished model, in `folder` (None: there is none), beside a world with those names and caption words."""
+    """A finished model, in `folder` (None: there is none), beside a world with those names and caption words.
 
-    def __init__(self, folder: Path | None, names: Collection[str], words: Collection[str]) -> None:
+    anew: whether the training has words of its own; then nothing of the model's that reads words is of use
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        names: Collection[str] = (),
+        words: Collection[str] = (),
+        *,
+        anew: bool = False,
+    ) -> None:
         self.folder = folder
         self.knows_the_words = False
         """Whether its text encoder and UNet mean the same by every token; an earlier, smaller mini's do not."""
-        if folder is not None and (folder / "vocabulary.json").exists():
+        if not anew and folder is not None and (folder / "vocabulary.json").exists():
             known = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
             self.knows_the_words = known["objects"] == list(names) and known["words"] == sorted(words)
 
@@ -54,15 +61,10 @@ class Lender:
         unet = UNet2DConditionModel.from_pretrained(self.folder, subfolder="unet").float()
         return unet.eval(), config["scaling_factor"]
 
-    def lend_clip(self, folder: Path) -> bool:
-        """Copy its CLIP into the exported `folder`, if it has one and the text encoder there is its own."""
-        if self.folder is None or not (self.folder / "clip").exists():
-            return False
-        ours, theirs = load_file(folder / TOWER), load_file(self.folder / TOWER)
-        if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
-            return False
-        shutil.copytree(self.folder / "clip", folder / "clip")
-        return True
+    def lend_clip(self, folder: Path) -> None:
+        """Copy its CLIP, if it has one, into the exported `folder`, whose text encoder is its own."""
+        if self.folder is not None and self.knows_the_words and (self.folder / "clip").exists():
+            shutil.copytree(self.folder / "clip", folder / "clip")
 
     def history(self) -> dict[str, dict[str, Any]]:
         """How long each of its parts has learned, if it says so and any of them can be lent."""

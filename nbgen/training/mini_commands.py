@@ -102,7 +102,7 @@ def make_learner(part: str, options: argparse.Namespace, device: torch.device) -
         return make_variant(part, options, device)
     if part == "decoder":
         trained = (options.out / "denoiser.safetensors").exists()
-        if not trained and not lender(options.start_from, world).knows_the_words:
+        if not trained and not lender(options.out, world, options.start_from).knows_the_words:
             raise FileNotFoundError(
                 "the decoder learns from what the UNet gives: train the denoiser first, or start from a model with one."
             )

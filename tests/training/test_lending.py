@@ -74,10 +74,13 @@ def test_the_decoder_learns_more_and_the_rest_stays(world, finished, tmp_path, m
 
 def test_new_words_leave_the_old_clip_behind(world, finished, tmp_path):
     """The CLIP shares the text encoder's file: beside another one it would read nonsense."""
-    autoencoder = Lender(finished, (), ()).autoencoder()
+    autoencoder = Lender(finished).autoencoder()
     train(WordsLearner(world, autoencoder, CPU, batch=4, held=12, seed=1), Budget(steps=2), tmp_path)
     export(tmp_path, tmp_path / "mini", world, finished)
     assert not (tmp_path / "mini" / "clip").exists()
+    assert list(json.loads((tmp_path / "mini" / HISTORY).read_text())) == ["words"]
+    card = (tmp_path / "mini" / "README.md").read_text(encoding="utf-8")
+    assert "The denoiser is untrained" in card and "Its own CLIP" not in card
 
 
 def test_a_model_of_another_world_lends_its_autoencoder_only(finished, tmp_path):
@@ -88,5 +91,6 @@ def test_a_model_of_another_world_lends_its_autoencoder_only(finished, tmp_path)
 
 
 def test_nobody_lends_nothing(tmp_path):
-    lender = Lender(None, (), ())
-    assert lender.autoencoder() is None and not lender.lend_clip(tmp_path) and lender.history() == {}
+    lender = Lender(None)
+    lender.lend_clip(tmp_path)
+    assert lender.autoencoder() is None and lender.history() == {} and not list(tmp_path.iterdir())
