@@ -22,6 +22,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import checkpoints
 from nbgen.training.loop import autocast
+from nbgen.training.muon import Together
 from nbgen.training.noising import noise_and_timesteps
 from nbgen.training.scenes import FULL, GRID, HALF, MEDIUM, Scene, anywhere
 from nbgen.training.shards import Shards
@@ -79,7 +80,7 @@ class SketchLearner:
 
     def __init__(self, pipeline: Any, supply: Supply, device: torch.device, *, seed: int = 0) -> None:
         torch.manual_seed(seed)
-        self.supply, self.device, self.batch, self.seed, self.peak = supply, device, supply.batch, seed, 5e-4
+        self.supply, self.device, self.batch, self.seed, self.peak = supply, device, supply.batch, seed, 1e-3
         self.vae = pipeline.vae.to(device).requires_grad_(False)
         self.tokenizer: CLIPTokenizer = pipeline.tokenizer
         self.text_encoder: CLIPTextModel = pipeline.text_encoder.to(device).requires_grad_(False)
@@ -88,12 +89,12 @@ class SketchLearner:
         if device.type == "cpu":
             for part in (self.unet, self.controlnet):
                 part.set_attn_processor(AttnProcessor())
-        self.parameters = list(self.controlnet.parameters())
         self.noising = DDPMScheduler.from_config(pipeline.scheduler.config)
         self.shards = Shards.on(device)
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=self.peak, betas=(0.9, 0.99), weight_decay=0.01
+        self.optimizer = Together(
+            self.controlnet.named_parameters(), self.peak, pace=0.7, each=self.shards.each
         )
+        self.parameters = self.optimizer.parameters
 
     def draw(self, number: int) -> tuple[np.ndarray, list[str]]:
         """Pictures, uint8 (batch, 64, 64, 3), and captions of a step. A third go without words: then lines decide.
@@ -117,7 +118,7 @@ class SketchLearner:
         return self.supply.composer.draw(mirrored, ((scene.things[0], anywhere(side, GRID, draw)),))
 
     def step(self, number: int, rate: float) -> float:
-        """One step of AdamW on one batch."""
+        """One step of both optimisers on one batch."""
         pictures, captions = self.draw(number)
         clean = self.supply.encode(to_tensor(pictures)) * self.vae.config.scaling_factor
         hand = np.random.default_rng([self.seed, 7, number])
@@ -143,16 +144,15 @@ class SketchLearner:
 
     def tensors(self) -> checkpoints.Tensors:
         """Weights and moments."""
-        moments = checkpoints.optimizer_tensors(self.optimizer)
         return {
             **checkpoints.prefixed("controlnet", self.controlnet.state_dict()),
-            **checkpoints.prefixed("moments", moments),
+            **self.optimizer.tensors(),
         }
 
     def restore(self, tensors: checkpoints.Tensors) -> None:
         """Take up a checkpoint."""
         self.controlnet.load_state_dict(checkpoints.under("controlnet", tensors))
-        checkpoints.restore_optimizer(self.optimizer, checkpoints.under("moments", tensors))
+        self.optimizer.restore(tensors)
 
     def facts(self) -> dict[str, Any]:
         """What the control picture is."""

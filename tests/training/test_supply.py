@@ -46,6 +46,21 @@ def test_a_supply_goes_on_from_what_was_kept(world):
     assert smaller.end == 0
 
 
+def test_scenes_drawn_by_other_rules_are_encoded_again(world, monkeypatch):
+    kept = make_supply(world)
+    kept.draw(12)
+    tensors = kept.tensors()
+    for changed in ({"size": 1.0}, {"style": 1.0}):
+        monkeypatch.setattr("nbgen.training.supply.IN_THE_END", dict.fromkeys(IN_THE_END, 0.0) | changed)
+        other = make_supply(world)
+        other.restore(tensors)
+        assert other.end == 0
+    del tensors["row"]  # a checkpoint of before
+    older = make_supply(world)
+    older.restore(tensors)
+    assert older.end == 0
+
+
 def test_single_objects_come_first_and_shares_are_shares():
     for shares in (AT_FIRST, IN_THE_END, shares_at(5_000)):
         assert sum(shares.values()) == pytest.approx(1)
