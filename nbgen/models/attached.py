@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import MissingFileError, ModelError, brief
+from .catalogue import PARTS, embedded_folder
 from .fingerprint import of_file, of_folder, of_tensors
 from .image_prompts import OWN, can_look, read_prompt
 from .parts import check_whole, read_part
@@ -185,7 +186,12 @@ def _prompt_files(value: Any) -> tuple[tuple[str, Path], ...]:
 
 
 def part_given(called: str, value: Any, kind: str) -> Given:
-    """What a person gave as the argument `called`, if it is a part of class `kind` or its folder; else ModelError."""
+    """What a person gave as the argument `called`, if it is a part of class `kind` or its folder; else ModelError.
+
+    The folder may be said by the name of a part that ships with nbgen.
+    """
+    if isinstance(value, str) and value in PARTS:
+        value = embedded_folder(value)
     if type(value).__name__ == kind:
         return value
     if isinstance(value, torch.nn.Module) or not isinstance(value, (str, os.PathLike)):

@@ -15,6 +15,8 @@ EMBEDDED: dict[str, dict[str, Any]] = {
     "mini-gan": {"truncation": 1.0},
 }
 """Models whose weights ship inside the package, with the defaults that suit them."""
+PARTS = frozenset({"mini-sketch"})
+"""Parts whose weights ship inside the package, for a model to take: a ControlNet that mini follows outlines by."""
 _EMBEDDED_ARE = {
     "mini": ("sd", "lessons, tests, trying things out on a laptop"),
     "mini-gan": ("gan", "one forward a picture; styles, truncation, mixing"),
@@ -128,7 +130,7 @@ BY_NAME: dict[str, Known] = {known.name: known for known in CATALOGUE}
 
 
 def embedded_folder(name: str) -> Path:
-    """Where the weights of a shipped model lie."""
+    """Where the weights of a shipped model or part lie."""
     return Path(__file__).parent.parent / "assets" / name
 
 

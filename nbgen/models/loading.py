@@ -77,7 +77,8 @@ def load(
     token: for gated and private models; HF_TOKEN or what `hf auth login` keeps when left out
     config: for a checkpoint, a folder in diffusers' layout or a name on the hub that has its settings
     control: ControlNets by name, {"canny": a folder in diffusers' layout or a ControlNetModel}; recipes say them as
-        control={"canny": picture}. vae: another autoencoder, a folder or an AutoencoderKL
+        control={"canny": picture}. For mini one ships: control={"sketch": "mini-sketch"} takes white lines on black.
+        vae: another autoencoder, a folder or an AutoencoderKL
     embeddings: words of textual inversion, {"<cat-toy>": a .safetensors file}; preview: a folder with a tiny
         autoencoder (TAESD and its siblings), or an AutoencoderTiny, that shows pictures while they are made
     image_prompt: the .safetensors file of an IP-Adapter, or several, {"plus": file}; recipes say image_prompt=picture.

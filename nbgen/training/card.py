@@ -221,7 +221,7 @@ def figures_tables(figures: dict[str, Any]) -> str:
         )
         rows += [
             "",
-            f"Outlines, by a ControlNet trained on this model ({figures['sketch']['prompts']:.0f} drawn): {told}.",
+            f"Outlines, by the ControlNet `mini-sketch` ({figures['sketch']['prompts']:.0f} drawn): {told}.",
         ]
     missed = [name for name, bar in figures["bars"].items() if not bar["reached"]]
     rows += ["", f"Bars missed: {', '.join(missed)}." if missed else "Every bar was reached."]

@@ -12,6 +12,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPModel, CLIPTokenizer
 
+import nbgen
+from nbgen.errors import MissingFileError
 from nbgen.models.agreement import cosines
 from nbgen.models.catalogue import embedded_folder
 from nbgen.training import captions
@@ -22,6 +24,7 @@ from nbgen.training.objects import load_named
 from nbgen.training.painting import paint
 from nbgen.training.pictures import BACKGROUNDS
 from nbgen.training.questions import draw_questions
+from nbgen.training.sketch_judging import sketched_objects
 
 ASSETS = embedded_folder("mini")
 
@@ -117,3 +120,31 @@ def test_its_scheduler_is_the_one_it_was_trained_for(shipped):
     config = shipped.scheduler.config
     assert (config.prediction_type, config.timestep_spacing) == ("v_prediction", "trailing")
     assert torch.isclose(shipped.scheduler.alphas_cumprod[-1], torch.tensor(0.0047), atol=1e-4)
+
+
+def test_its_controlnet_follows_lines(shipped, judge):
+    found = sketched_objects(
+        shipped, embedded_folder("mini-sketch"), judge, count=8, seed=1, steps=10, guidance=2.0, say=lambda line: None
+    )  # fmt: skip
+    for key in ("lines followed", "edges on lines"):
+        assert found[key] > found[f"words alone: {key}"] + 0.1, found
+    assert found["object"] >= 0.3  # one of 1,243, and every other one mirrored, which words would not do
+
+
+def test_its_controlnet_is_given_by_name(judge):
+    circle = np.zeros((64, 64, 3), np.uint8)
+    rows, columns = np.indices((64, 64)) - 40
+    circle[np.abs(np.hypot(rows, columns) - 16) < 1.5] = 255
+    model = nbgen.load("mini", control={"sketch": "mini-sketch"})
+    with_lines, without = (
+        nbgen.generate("a red apple", steps=8, seed=1, model=model, store=False, **more)[0]
+        for more in ({"control": {"sketch": circle}}, {})
+    )
+    inside = np.hypot(rows, columns) < 12
+    red = np.asarray(with_lines)[inside].mean(axis=0)
+    assert red[0] > red[1] + 60 and red[0] > red[2] + 60  # the apple is where the circle is …
+    assert (np.asarray(with_lines)[:16] > 200).mean() > (
+        np.asarray(without)[:16] > 200
+    ).mean()  # … and not above
+    with pytest.raises(MissingFileError, match="mini-scetch"):
+        nbgen.load("mini", control={"sketch": "mini-scetch"})
