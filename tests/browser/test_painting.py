@@ -32,6 +32,15 @@ def painted(notebook: Notebook, cell: int = 2) -> np.ndarray:
     return np.array([[each == "#" for each in row] for row in rows])
 
 
+def finds(notebook: Notebook, wanted: np.ndarray, alike: float = 1.0) -> bool:
+    """Whether the next cell finds this in the mask: on a busy machine a cell may overtake what goes to a subshell."""
+    for _ in range(5):
+        found = painted(notebook)
+        if (found == wanted).all() or overlap(found, wanted) >= alike:
+            return True
+    return False
+
+
 def drag(page: Page, canvas: Locator, points: Points) -> None:
     """Press at the first point, move through the others, let go; points are fractions of the sheet."""
     box = canvas.bounding_box()
@@ -59,7 +68,7 @@ def brushed(points: Points, diameter: float, shape: tuple[int, int] = (48, 64)) 
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    return float((one & other).sum() / (one | other).sum())
+    return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def size_of_brush(pad: Locator) -> float:
@@ -82,20 +91,20 @@ def test_what_is_painted_by_mouse_is_what_the_next_cell_has(any_lab: Lab, browse
         pad.get_by_role("button", name="Erase").click()
         drag(page, canvas, [(0.4, 0.0), (0.4, 0.9)])
         erased = brushed([(0.4, 0.0), (0.4, 0.9)], size_of_brush(pad))
-        assert overlap(painted(notebook), expected & ~erased) >= 0.95
+        assert finds(notebook, expected & ~erased, alike=0.95)
 
         pad.get_by_role("button", name="Undo").click()
-        assert (painted(notebook) == first).all()
+        assert finds(notebook, first)
         pad.get_by_role("button", name="Redo").click()
-        assert overlap(painted(notebook), expected & ~erased) >= 0.95
+        assert finds(notebook, expected & ~erased, alike=0.95)
         pad.get_by_role("button", name="Clear").click()
-        assert not painted(notebook).any()
+        assert finds(notebook, np.zeros_like(first))
         canvas.focus()
         page.keyboard.press("Control+z")
         page.keyboard.press("Control+z")
-        assert (painted(notebook) == first).all()
+        assert finds(notebook, first)
         pad.get_by_role("button", name="Invert").click()
-        assert (painted(notebook) == ~first).all()
+        assert finds(notebook, ~first)
 
         # Each of them in view of its code: the file has an ordinary picture, and no widget.
         (output,) = notebook.outputs()[1]
