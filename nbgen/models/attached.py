@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..errors import MissingFileError, ModelError, brief
+from ..errors import MissingFileError, ModelError, brief, nearest
 from .catalogue import PARTS, embedded_folder
 from .fingerprint import of_file, of_folder, of_tensors
 from .image_prompts import OWN, can_look, read_prompt
@@ -203,9 +203,11 @@ def part_given(called: str, value: Any, kind: str) -> Given:
     try:
         plain = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
+        ours = nearest(folder.name, PARTS)
         raise MissingFileError(
             f"there is no {kind} in a folder {folder.name!r:.80}: its config.json is missing. What lies on a hub is "
             f'fetched by diffusers: {called.partition("[")[0]}= takes {kind}.from_pretrained("owner/name") too.'
+            + (f" Or did you mean {ours[0]!r}, which ships with nbgen?" if ours else "")
         ) from None
     except (OSError, ValueError):
         raise ModelError(f"the config.json in {folder.name!r:.80} cannot be read as one.") from None

@@ -146,5 +146,5 @@ def test_its_controlnet_is_given_by_name(judge):
     assert (np.asarray(with_lines)[:16] > 200).mean() > (
         np.asarray(without)[:16] > 200
     ).mean()  # … and not above
-    with pytest.raises(MissingFileError, match="mini-scetch"):
+    with pytest.raises(MissingFileError, match="did you mean 'mini-sketch'"):
         nbgen.load("mini", control={"sketch": "mini-scetch"})
