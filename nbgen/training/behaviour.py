@@ -93,14 +93,7 @@ def found_objects(
 
 
 def diversity(
-    pipeline: Any,
-    judge: Judge,
-    seed: int,
-    steps: int,
-    guidance: float,
-    *,
-    subjects: int = 32,
-    seeds: int = 16,
+    pipeline: Any, judge: Judge, seed: int, steps: int, guidance: float, *, subjects: int, seeds: int = 16
 ) -> dict[str, float]:
     """Mean distance between two pictures of one prompt, size and place unsaid, over `seeds` seeds; and of references.
 
@@ -120,6 +113,7 @@ def diversity(
         theirs.append(_spread(reconstruct(pipeline.vae, drawn)))
     shares = np.array(ours) / np.maximum(theirs, 1e-9)
     return {
+        "prompts": float(subjects),
         "pictures": float(np.mean(ours)),
         "references": float(np.mean(theirs)),
         "median share": float(np.median(shares)),

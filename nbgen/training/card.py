@@ -103,6 +103,22 @@ the like):
 FIRST = "FIRST is the folder `nbgen/assets/mini` of the repository's commit 5d42dd9, or any later mini.\n\n"
 """Where a training begins that has no autoencoder of its own."""
 
+SKETCH_CARD = """\
+---
+license: apache-2.0
+library_name: diffusers
+tags: [controlnet, emoji, teaching]
+---
+
+# mini-sketch: lines that mini follows
+
+A `ControlNetModel` without attention for `mini`, in diffusers' own layout. It takes white lines on black, 64×64, such
+as `nbgen.edges` finds in a picture, or a hand draws. Its figures, and how it was trained, are in the card of `mini`.
+The data are the same: renderings of Noto Emoji, © Google and contributors, Apache-2.0; credit it where you show the
+pictures.
+"""
+"""The text of README.md beside the ControlNet's weights."""
+
 VARIANTS = ("student", "sketch")
 """Trained on the exported model; not part of `all`."""
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from nbgen.training import checkpoints
+from nbgen.training.card import SKETCH_CARD
 from nbgen.training.loop import autocast
 from nbgen.training.muon import Together
 from nbgen.training.noising import noise_and_timesteps
@@ -36,22 +37,6 @@ HALVINGS = (16, 32, 64)
 
 GAPS = 0.15
 """Share of squares of eight pixels whose lines are left out, where there are gaps."""
-
-CARD = """\
----
-license: apache-2.0
-library_name: diffusers
-tags: [controlnet, emoji, teaching]
----
-
-# mini-sketch: lines that mini follows
-
-A `ControlNetModel` without attention for `mini`, in diffusers' own layout. It takes white lines on black, 64×64, such
-as `nbgen.edges` finds in a picture, or a hand draws. Its figures, and how it was trained, are in the card of `mini`.
-The data are the same: renderings of Noto Emoji, © Google and contributors, Apache-2.0; credit it where you show the
-pictures.
-"""
-"""What lies beside the weights."""
 
 
 def outlines(picture: np.ndarray) -> np.ndarray:
@@ -179,7 +164,7 @@ class SketchLearner:
         copy = ControlNetModel.from_config(self.controlnet.config)
         copy.load_state_dict(self.controlnet.state_dict())
         copy.half().save_pretrained(folder, safe_serialization=True)
-        (folder / "README.md").write_text(CARD, encoding="utf-8")
+        (folder / "README.md").write_text(SKETCH_CARD, encoding="utf-8")
 
     def sheet(self) -> Image.Image:
         """Pictures of one step above their outlines: what it is asked to fill."""
