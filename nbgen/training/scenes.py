@@ -1,9 +1,9 @@
 """What can be asked for?  Scenes: which objects, how many, how large, where, beside what, in which style.
 
 A scene says what its caption says and no more; `lay_out` decides the rest. Boxes have three sides (all of the
-picture, four fifths, half). What is four fifths large stands on multiples of four pixels, a latent's width; what
-is half as large on multiples of sixteen, a cell's (`words`): what the model has learned about an object in one
-place it then knows in every other.
+picture, three quarters, half). What is not as large as the picture stands on multiples of sixteen pixels, a cell's
+width (`words`): what the model has learned about an object in one place it then knows in every other. On multiples
+of four it did not: each object in sixteen places was more than it could see, and every fifth apple was bent.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 
 from nbgen.training.pictures import BACKGROUNDS
 
-FULL, MEDIUM, HALF = 64, 52, 32
+FULL, MEDIUM, HALF = 64, 48, 32
 GRID = 4
-"""Boxes stand on multiples of so many pixels: one latent."""
+"""One latent's width in pixels: what is found in pictures is looked for on multiples of it."""
 CELL = 16
-"""Boxes of half the picture's side stand on multiples of so many: a quarter of that side."""
+"""Boxes of scenes stand on multiples of so many pixels: a quarter of the picture's side."""
 
 PLACED = {
     "left": (0, CELL),
@@ -48,8 +48,8 @@ PLAIN = next(iter(BACKGROUNDS))
 HELD_OUT_OF = 20
 """One pair of objects in so many is never trained on."""
 
-MOVED = 0.22
-"""Share of single objects with size and place unsaid that are a little smaller and anywhere."""
+MOVED = 0.3
+"""Share of single objects with size and place unsaid that are a little smaller and in one of the corners."""
 
 Box = tuple[int, int, int]
 """Left, top and side of the square an object is drawn in, in pixels."""
@@ -135,7 +135,7 @@ def lay_out(scene: Scene, draw: np.random.Generator | None) -> tuple[tuple[int, 
     exact = scene.size or scene.style or scene.mirrored
     if exact or draw is None or draw.random() >= MOVED:
         return ((thing, (0, 0, FULL)),)
-    return ((thing, anywhere(MEDIUM, GRID, draw)),)
+    return ((thing, anywhere(MEDIUM, CELL, draw)),)
 
 
 def anywhere(side: int, step: int, draw: np.random.Generator) -> Box:

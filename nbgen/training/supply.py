@@ -16,7 +16,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from nbgen.training.composition import Composer
-from nbgen.training.scenes import Scene, draw_scene
+from nbgen.training.scenes import Scene, draw_scene, lay_out
 from nbgen.training.shards import Shards
 from nbgen.training.sheets import to_tensor
 from nbgen.training.wordings import Speaker
@@ -123,12 +123,17 @@ class Supply:
         pictures = np.stack([self.scene(number)[1] for number in range(count)])
         return float(self.encode(to_tensor(pictures)).std())
 
-    def row(self, count: int = 16) -> int:
-        """A number that says which row of scenes this is: another one where shares, styles or objects are others."""
+    def row(self, scenes: int = 512, pictures: int = 16) -> int:
+        """A number that says which row of scenes this is: another where shares, styles, boxes or objects are others.
+
+        scenes: how many it is made of, so many that rare rules are among them, too; pictures: of so many of them
+        """
         kind = 0
-        for number in range(TURNED_AFTER, TURNED_AFTER + count):
-            scene, picture = self.scene(number)
-            kind = zlib.crc32(repr(scene).encode() + picture.tobytes(), kind)
+        for number in range(TURNED_AFTER, TURNED_AFTER + scenes):
+            scene, draw = self._scene(number)
+            kind = zlib.crc32(repr((scene, lay_out(scene, None if self.expected else draw))).encode(), kind)
+        for number in range(TURNED_AFTER, TURNED_AFTER + pictures):
+            kind = zlib.crc32(self.scene(number)[1].tobytes(), kind)
         return kind
 
     def tensors(self) -> dict[str, Tensor]:

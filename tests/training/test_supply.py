@@ -55,6 +55,12 @@ def test_scenes_drawn_by_other_rules_are_encoded_again(world, monkeypatch):
         other = make_supply(world)
         other.restore(tensors)
         assert other.end == 0
+    monkeypatch.undo()
+    monkeypatch.setattr("nbgen.training.scenes.MOVED", 0.4)
+    moved = make_supply(world)
+    moved.restore(tensors)
+    assert moved.end == 0
+    monkeypatch.undo()
     del tensors["row"]  # a checkpoint of before
     older = make_supply(world)
     older.restore(tensors)
