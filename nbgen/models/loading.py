@@ -26,6 +26,7 @@ from .glimpses import show_by
 from .parts import assemble, numbers_in, read_folder, weights_of
 from .placing import DTYPES, SPEED, Placing, choose, settle
 from .residence import Residence
+from .shipped import shipped_parts
 from .single_file import read_file
 from .sources import Source, check_arguments, find_source
 from .upscaler import runs
@@ -127,8 +128,8 @@ def find(ref: ModelRef) -> Model:
     ]
     if same:
         return next((model for model in same if model.ref.name == ref.name), same[0])
-    if ref.name in EMBEDDED and not ref.beside:
-        model = load(ref.name)
+    if (control := shipped_parts(ref)) is not None:
+        model = load(ref.name, control=control or None)
         if model.ref.fingerprint == ref.fingerprint:
             return model
         raise ModelError(f"this picture was made by another version of {ref.name!r} than is installed.")

@@ -9,6 +9,7 @@ from ..engine.noise import noise_seed
 from ..engine.schedule import ALWAYS, taken_by
 from ..errors import RecipeError
 from ..models.catalogue import EMBEDDED
+from ..models.shipped import shipped_parts
 from ..recipe import Mix, Recipe
 from ..sampling import STEP_OPTIONS, check_sampling, find_sampler, find_schedule, scheduler_options
 from .coding_pictures import pictured
@@ -37,15 +38,16 @@ def _nbgen(recipe: Recipe) -> str:
             continue
         pairs = name in ("control", "adapters", "image_prompt", "style_mix", "direction", "options", "extra")
         arguments.append(f"{name}={_literal(dict(value) if pairs else value)}")
-    beside = recipe.model.beside if recipe.model is not None else ()
-    shipped = _is_shipped(recipe) and not beside
+    control = None if recipe.model is None else shipped_parts(recipe.model)
     if recipe.model is not None:
-        arguments.append(f"model={recipe.model.name!r}" if shipped else "model=model")
+        arguments.append(f"model={recipe.model.name!r}" if control == {} else "model=model")
     if recipe.prompt is not None:
         arguments.insert(0, _literal(recipe.prompt))
     lines = ["import nbgen", ""]
-    if recipe.model is not None and not shipped:
-        told = "".join(f", {kind}={name!r}" if name else f", {kind}" for kind, name in beside)
+    if recipe.model is not None and control:
+        lines.append(f"model = nbgen.load({recipe.model.name!r}, control={control!r})")
+    elif recipe.model is not None and control is None:
+        told = "".join(f", {kind}={name!r}" if name else f", {kind}" for kind, name in recipe.model.beside)
         lines += [
             f"model = ...  # nbgen.load the one called {recipe.model.name!r}{told and ', with' + told[1:]}"
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import RecipeError
+from ..models.shipped import shipped_parts
 from ..recipe import Recipe
 from .dialects import Dialect
 
@@ -89,12 +90,13 @@ def _controlled(recipe: Recipe, dialect: Dialect, options: str, found: Steered) 
         raise RecipeError(
             "diffusers' pipelines for ControlNets have no guidance_rescale: this recipe is nbgen's alone."
         )
+    ours = (None if recipe.model is None else shipped_parts(recipe.model)) or {}
     pictures, weights = [], [weight for _, (_, weight) in recipe.control]
     for place, (name, (digest, _)) in enumerate(recipe.control):
         pictures.append(f"control_{place}")
-        found.parts.append(
-            f"net_{place} = ControlNetModel.from_pretrained(...{options})  # the ControlNet {name!r}"
-        )
+        folder = f'f"{{nbgen}}/assets/{ours[name]}"' if name in ours else "..."
+        comment = "" if name in ours else f"  # the ControlNet {name!r}"
+        found.parts.append(f"net_{place} = ControlNetModel.from_pretrained({folder}{options}){comment}")
         found.before += [
             f'control_{place} = Image.open(...).convert("RGB")  # the control picture {digest[:8]}…',
             f"control_{place} = ImageOps.fit(control_{place}, {recipe.size}, Image.Resampling.LANCZOS)",
