@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
@@ -237,14 +238,12 @@ def label_of(value: Any) -> str:
     if isinstance(value, PurePath):
         return _short(value.stem)
     if isinstance(value, Mapping):
-        return (
-            _short(", ".join(f"{_option(name)}={label_of(part)}" for name, part in value.items())) or "(none)"
-        )
+        return _short(", ".join(_named(_option(name), part) for name, part in value.items())) or "(none)"
     if isinstance(value, tuple):
         if value and all(isinstance(part, tuple) and len(part) == 2 for part in value):
             return label_of(dict(value))  # options, as a recipe holds them
-        if len(value) == 2 and isinstance(value[0], str) and _HASH.fullmatch(value[0]):
-            return label_of(value[1])  # a file and its weight: the file is named beside
+        if _is_weighted(value):
+            return f"× {label_of(value[1])}"
         whole = all(isinstance(part, int) and not isinstance(part, bool) for part in value)
         return (
             _short(("×" if whole and len(value) == 2 else ", ").join(label_of(part) for part in value))
@@ -260,6 +259,19 @@ def label_of(value: Any) -> str:
         return str(value.__index__()) if hasattr(value, "__index__") else f"{float(value):g}"
     except (TypeError, ValueError):
         return type(value).__name__.lower()
+
+
+def _is_weighted(value: Any) -> bool:
+    """Whether this is a picture, or the hash of a picture or file, with its weight."""
+    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[1], Real):
+        return False
+    given = value[0]
+    return bool(_HASH.fullmatch(given)) if isinstance(given, str) else not isinstance(given, Real)
+
+
+def _named(name: str, value: Any) -> str:
+    """A named value: "eta=0.5"; of what has a weight only that, since its name says which it is: "sketch × 0.3"."""
+    return f"{name} {label_of(value)}" if _is_weighted(value) else f"{name}={label_of(value)}"
 
 
 def _option(name: Any) -> str:
