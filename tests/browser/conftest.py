@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from .lab import CHROMIUM, Lab, Notebook
+from .lab import CHROMIUM, PATIENCE, Lab, Notebook
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 Open = Callable[[str, Sequence[str]], AbstractContextManager[Notebook]]
 

@@ -258,6 +258,15 @@ class Notebook:
         """The outputs of each code cell in the saved file."""
         return [cell.outputs for cell in self.save().cells if cell.cell_type == "code"]
 
+    def prints(self, cell: int, wanted: str, times: int = 20) -> bool:
+        """Whether a cell comes to print this: on a busy machine it may overtake what a widget says on a subshell."""
+        for _ in range(times):
+            self.run(cell)
+            if self.outputs()[cell][0]["text"] == wanted:
+                return True
+            self.page.wait_for_timeout(200)
+        return False
+
     def see(self, name: str) -> Path:
         """A screenshot of the page as it is, beside the server's files (never in the repository)."""
         path = self.lab.folder / f"{name}.png"

@@ -144,8 +144,11 @@ def test_saved_and_reopened_without_its_kernel_the_picture_is_there(
         panel_ready(notebook)
         choose(notebook, "Guidance")
         first = notebook.outputs()[0][0]["data"]["image/png"]
-        notebook.page.wait_for_timeout(4000)  # it comes to rest, and the picture is filled in again
-        (output,) = notebook.outputs()[0]
+        for _ in range(60):  # it comes to rest, and the picture is filled in again
+            notebook.page.wait_for_timeout(1000)
+            (output,) = notebook.outputs()[0]
+            if output["data"]["image/png"] != first:
+                break
         assert set(output["data"]) == {"image/png", "text/plain"} and output["data"]["image/png"] != first
         assert "guidance" in output["data"]["text/plain"]
         assert "widget" not in notebook.path.read_text()
@@ -174,6 +177,6 @@ def test_two_laboratories_and_a_kernel_restarted_in_the_middle(open_notebook: Op
         notebook.run(2)
         assert said(notebook, 2) == "forward True\n"
         notebook.lose_kernel(PANEL)
-        assert notebook.page.locator(".jp-RenderedImage img").first.is_visible()
+        notebook.page.locator(".jp-RenderedImage img").first.wait_for()
         notebook.begin_again()
         panel_ready(notebook, 2)

@@ -45,11 +45,7 @@ def test_steps_keys_and_the_timeline(open_notebook: Open) -> None:
         timeline.press("Home")
         shown_step(notebook, "step === 0")
         # The slider is where the key has put it at once; the game follows when the panel's thread comes to it.
-        for _ in range(20):
-            notebook.run(1)
-            if said(notebook, 1).startswith("0"):
-                break
-        assert said(notebook, 1) == "0 7 False\n"
+        assert notebook.prints(1, "0 7 False\n")
 
 
 def test_played_paused_and_slowed_down_while_a_cell_runs(open_notebook: Open) -> None:
@@ -91,7 +87,7 @@ def test_menus_two_runs_and_a_refusal_in_the_panel(open_notebook: Open) -> None:
         panel = notebook.page.locator(PANEL)
         panel.get_by_label("Beside it").select_option(label="k = 5")
         panel.locator(".nbgen-gan-1 .nbgen-plane").wait_for()
-        assert "k: 5" in panel.locator(".nbgen-gan-1").inner_text()
+        panel.locator(".nbgen-gan-1", has_text="k: 5").wait_for()
         panel.locator(".nbgen-gan-panel select").first.select_option("relativistic")
         press(notebook, "One step of both")
         shown_step(notebook, "step === 1")
@@ -160,7 +156,7 @@ def test_saved_reopened_and_restarted(open_notebook: Open, lab, browser) -> None
         assert "widget" not in notebook.path.read_text()
         press(notebook, "Play")
         notebook.lose_kernel(PANEL)  # in the middle of it
-        assert notebook.page.locator(".jp-RenderedImage img").first.is_visible()
+        notebook.page.locator(".jp-RenderedImage img").first.wait_for()
         notebook.begin_again()
         panel_ready(notebook, 2)
         notebook.save()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import expect
+
 from .conftest import Open
 
 STRIP = ".nbgen-progress"
@@ -25,6 +27,6 @@ def test_a_comparison_fills_its_grid(open_notebook: Open) -> None:
         )
         notebook.see("live-grid")
         notebook.wait_until_idle()
-        assert page.locator(STRIP).count() == 0
+        expect(page.locator(STRIP)).to_have_count(0)
         (picture,) = [output for output in notebook.outputs()[1] if "data" in output]
         assert sorted(picture["data"]) == ["image/png", "text/plain"]

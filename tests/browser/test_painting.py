@@ -33,11 +33,12 @@ def painted(notebook: Notebook, cell: int = 2) -> np.ndarray:
 
 
 def finds(notebook: Notebook, wanted: np.ndarray, alike: float = 1.0) -> bool:
-    """Whether the next cell finds this in the mask: on a busy machine a cell may overtake what goes to a subshell."""
-    for _ in range(5):
+    """Whether the next cell comes to find this in the mask: it may overtake what goes to a subshell."""
+    for _ in range(20):
         found = painted(notebook)
         if (found == wanted).all() or overlap(found, wanted) >= alike:
             return True
+        notebook.page.wait_for_timeout(200)
     return False
 
 
@@ -85,8 +86,8 @@ def test_what_is_painted_by_mouse_is_what_the_next_cell_has(any_lab: Lab, browse
         assert not painted(notebook).any()
         drag(page, canvas, line)
         expected = brushed(line, size_of_brush(pad))
+        assert finds(notebook, expected, alike=0.95)
         first = painted(notebook)
-        assert overlap(first, expected) >= 0.95
 
         pad.get_by_role("button", name="Erase").click()
         drag(page, canvas, [(0.4, 0.0), (0.4, 0.9)])
@@ -149,12 +150,12 @@ def test_the_keyboard_paints_and_the_notebook_keeps_its_cells(open_notebook: Ope
         assert pad.get_by_role("status").inner_text().startswith("Pen up. ")
         size = size_of_brush(pad)
         expected = brushed([(0.5, 0.5), (0.5 + 5 * max(1, size / 3) / 64, 0.5)], size)
-        assert overlap(painted(notebook), expected) >= 0.95
+        assert finds(notebook, expected, alike=0.95)
         canvas.focus()
         page.keyboard.press("f")
         page.keyboard.press("Space")
         # The cursor stands beneath the stroke or in it: filling finds what has one colour there.
-        assert painted(notebook).sum() >= expected.sum()
+        assert any(painted(notebook).sum() >= expected.sum() for _ in range(20))
         assert pad.evaluate(
             """pad => [...pad.querySelectorAll("button, input, canvas")].every(
                 each => each.ariaLabel || each.textContent || each.labels?.length)"""
@@ -171,7 +172,7 @@ def test_a_finger_paints(lab: Lab, browser: Browser) -> None:
     assert box is not None
     notebook.page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     size = size_of_brush(notebook.page.locator(".nbgen-pad"))
-    assert overlap(painted(notebook), brushed([(0.25, 0.5), (0.25, 0.5)], size)) >= 0.9
+    assert finds(notebook, brushed([(0.25, 0.5), (0.25, 0.5)], size), alike=0.9)
     notebook.stop()
     context.close()
 
@@ -191,7 +192,7 @@ def test_it_comes_back_with_the_page_and_leaves_its_picture_without_a_kernel(
         notebook.start()
         canvas.wait_for()
         notebook.page.locator(".nbgen-pad").get_by_role("button", name="Invert").click()
-        assert (painted(notebook) == ~before).all()
+        assert finds(notebook, ~before)
         notebook.save()
     with lab.open(browser, path) as notebook:
         notebook.stop()
@@ -216,10 +217,8 @@ def test_a_sketch_has_its_colours_and_copies_as_code(open_notebook: Open) -> Non
         pad.get_by_role("button", name="Fill").click()
         pad.get_by_label("Another colour").fill("#00ff40")
         drag(notebook.page, pad.locator("canvas"), [(0.9, 0.9), (0.9, 0.9)])
-        notebook.run(2)
-        assert notebook.outputs()[2][0]["text"] == "(214, 40, 40) (0, 255, 64) (64, 48)\n"
-        notebook.run(3)
-        assert notebook.outputs()[3][0]["text"] == "True\n"
+        assert notebook.prints(2, "(214, 40, 40) (0, 255, 64) (64, 48)\n")
+        assert notebook.prints(3, "True\n")
         notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         pad.get_by_role("button", name="Copy as code").click()
         pad.get_by_role("status").filter(has_text="Copied").wait_for()
@@ -235,6 +234,7 @@ def test_inpainting_with_it_changes_only_what_is_painted(open_notebook: Open) ->
     cells = [
         "import nbgen, numpy as np\npicture = nbgen.generate('a red apple on a blue background', seed=7)[0]",
         MASK,
+        "print(m.share > 0.1)",
         "made = nbgen.generate('a green apple', image=picture, mask=m, seed=1, steps=6)[0]",
         "apart = np.abs(np.asarray(made).astype(int) - np.asarray(picture)).max(2)\n"
         "print(apart[np.asarray(m) == 0].max(), apart[np.asarray(m) > 0].mean() > 10, round(m.share, 2))",
@@ -247,7 +247,8 @@ def test_inpainting_with_it_changes_only_what_is_painted(open_notebook: Open) ->
         pad = notebook.page.locator(".nbgen-pad")
         pad.get_by_role("slider", name="Size").fill("24")
         drag(notebook.page, canvas, [(0.3, 0.5), (0.7, 0.5)])
-        notebook.run(2)
+        assert notebook.prints(2, "True\n")
         notebook.run(3)
-        outside, inside, share = notebook.outputs()[3][0]["text"].split()
+        notebook.run(4)
+        outside, inside, share = notebook.outputs()[4][0]["text"].split()
         assert (outside, inside) == ("0", "True") and 0.1 < float(share) < 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from .conftest import Open
 from .lab import Lab, Notebook
@@ -55,7 +56,7 @@ def test_progress_is_seen_beneath_its_cell_and_leaves_nothing(open_notebook: Ope
             middle.write_bytes(notebook.path.read_bytes())
             assert "widget" not in middle.read_text()
         notebook.wait_until_idle()
-        assert notebook.page.locator(STRIP).count() == 0
+        expect(notebook.page.locator(STRIP)).to_have_count(0)
         picture = "image/png text/plain"
         assert saved(notebook) == [
             [],
@@ -81,7 +82,7 @@ def test_stopped_in_the_middle_it_shows_what_is_finished_and_stops_the_rest(
         else:
             notebook.page.locator(f"{STRIP} button").click()
         notebook.wait_until_idle(15)
-        assert notebook.page.locator(STRIP).count() == 0
+        expect(notebook.page.locator(STRIP)).to_have_count(0)
         _, stopped, unreached = saved(notebook)
         count = int(stopped[1].split()[3])
         assert 2 <= count < 40

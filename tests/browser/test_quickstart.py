@@ -49,6 +49,9 @@ def test_the_quickstart_runs_from_top_to_bottom(own_lab: Lab, browser: Browser) 
         assert "widget" not in path.read_text()
         pictures = notebook.page.locator(".jp-OutputArea-output img")
         assert pictures.count() > 0
-        assert pictures.evaluate_all("all => all.every(one => one.complete && one.naturalWidth > 0)")
+        notebook.page.wait_for_function(
+            """() => [...document.querySelectorAll(".jp-OutputArea-output img")]
+                .every((one) => one.complete && one.naturalWidth > 0)"""
+        )
         assert notebook.complaints == []
         assert notebook.strangers == []

@@ -39,6 +39,7 @@ def test_a_prompt_becomes_a_picture_and_a_locked_seed_the_same(open_notebook: Op
         notebook.page.click(".nbgen-primary")
         pictures(notebook, 1)
         assert np.array_equal(large(notebook), first)
+        assert evaluate(notebook, "print(studio.wait(60))").strip() == "True"
         notebook.run(1)
         said = notebook.outputs()[1][0]["text"]
         assert said.startswith("False 1 ")

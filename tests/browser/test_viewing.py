@@ -108,8 +108,7 @@ def test_two_walks_play_side_by_side_and_stop_where_one_wants(open_notebook: Ope
         page.keyboard.press("ArrowRight")
         assert frames.first.get_attribute("data-frame") == "3"  # over the end and back
         assert player.locator("code").inner_text() == "walk[3]"
-        notebook.run(2)
-        assert notebook.outputs()[2][0]["text"] == "3 True True\n"
+        assert notebook.prints(2, "3 True True\n")
         player.get_by_label("Speed").fill("20")
         player.get_by_role("button", name="Play").click()
         assert player.locator("code").inner_text() == 'walk.boomerang().save("walk.png", fps=20)'
