@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from nbgen.training.pictures import BACKGROUNDS, World
-from nbgen.training.scenes import FULL, HALF, SIDES, Box, Scene, lay_out
+from nbgen.training.scenes import FULL, HALF, MEDIUM, Box, Scene, lay_out
 from nbgen.training.styles import DRAWN
 
 
@@ -18,7 +18,7 @@ class Composer:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.sprites = {side: _at_side(world.glyphs, side) for side in SIDES}
+        self.sprites = {side: _at_side(world.glyphs, side) for side in (FULL, MEDIUM, HALF)}
 
     def facing(self) -> list[int]:
         """The objects that look different in a mirror."""

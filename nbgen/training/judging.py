@@ -13,7 +13,7 @@ import numpy as np
 
 from nbgen.training.composition import Composer
 from nbgen.training.pictures import BACKGROUNDS
-from nbgen.training.scenes import FULL, GRID, HALF, SIDES, Box, Scene
+from nbgen.training.scenes import FULL, GRID, HALF, MEDIUM, Box, Scene
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Judge:
         """Every object at each size, less the background's colour: (objects, side² · 3), and their squares."""
         ground = np.array(BACKGROUNDS[background], np.float32)
         drawn = {}
-        for side in SIDES:
+        for side in (FULL, MEDIUM, HALF):
             glyphs = self.composer.sprites[side].astype(np.float32)
             objects = (glyphs[..., :3] - ground * (glyphs[..., 3:] / 255)).reshape(len(glyphs), -1)
             drawn[side] = (objects, (objects**2).sum(axis=1))

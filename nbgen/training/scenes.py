@@ -1,10 +1,9 @@
 """What can be asked for?  Scenes: which objects, how many, how large, where, beside what, in which style.
 
-A scene says what its caption says and no more; `lay_out` decides the rest. Boxes have four sides: all of the
-picture; seven eighths, for what may stand a little off the middle; thirteen sixteenths, which only outlines ask for;
-half. Those of half stand on multiples of sixteen pixels, a cell's width (`words`): what the model has learned about an
-object in one place it then knows in every other. The rest move by a latent or two, within reach of a cell's own
-word: objects of three quarters in the corners stayed bent, since every cell had to be put together from others' words.
+A scene says what its caption says and no more; `lay_out` decides the rest. Boxes have three sides (all of the
+picture, four fifths, half). What is four fifths large stands on multiples of four pixels, a latent's width; what
+is half as large on multiples of sixteen, a cell's (`words`): what the model has learned about an object in one
+place it then knows in every other.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ import numpy as np
 
 from nbgen.training.pictures import BACKGROUNDS
 
-FULL, NEARLY, MEDIUM, HALF = SIDES = 64, 56, 52, 32
-"""Sides of boxes in pixels."""
+FULL, MEDIUM, HALF = 64, 52, 32
 GRID = 4
 """Boxes stand on multiples of so many pixels: one latent."""
 CELL = 16
@@ -50,8 +48,8 @@ PLAIN = next(iter(BACKGROUNDS))
 HELD_OUT_OF = 20
 """One pair of objects in so many is never trained on."""
 
-MOVED = 0.5
-"""Share of single objects with size and place unsaid that are a little smaller, and a little off the middle."""
+MOVED = 0.22
+"""Share of single objects with size and place unsaid that are a little smaller and anywhere."""
 
 Box = tuple[int, int, int]
 """Left, top and side of the square an object is drawn in, in pixels."""
@@ -137,7 +135,7 @@ def lay_out(scene: Scene, draw: np.random.Generator | None) -> tuple[tuple[int, 
     exact = scene.size or scene.style or scene.mirrored
     if exact or draw is None or draw.random() >= MOVED:
         return ((thing, (0, 0, FULL)),)
-    return ((thing, anywhere(NEARLY, GRID, draw)),)
+    return ((thing, anywhere(MEDIUM, GRID, draw)),)
 
 
 def anywhere(side: int, step: int, draw: np.random.Generator) -> Box:
