@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -184,8 +185,10 @@ def test_a_dropped_model_is_freed_and_its_thread_ends(threads: ThreadExecutor) -
     ((_, thread),) = threads._workers.values()
     gone = weakref.ref(model)
     del model, job
-    thread.join(0.01)  # lets the worker leave the task that it has just ended
-    gc.collect()
+    deadline = time.monotonic() + PATIENCE
+    while gone() is not None and time.monotonic() < deadline:
+        thread.join(0.01)  # lets the worker leave the task that it has just ended
+        gc.collect()
     assert gone() is None
     thread.join(PATIENCE)
     assert not thread.is_alive()

@@ -217,25 +217,37 @@ class Notebook:
         self.wait_until_idle()
 
     def restart_and_run_all(self) -> None:
-        self.command("notebook:restart-run-all", wait=False)
-        self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        # Until the old kernel is gone: its last "idle" is not the one waited for
-        self.page.wait_for_timeout(500)
+        self._begin("notebook:restart-run-all")
+        self._wait_until_done()
         self.wait_until_idle()
         self.complaints = [text for text in self.complaints if CUT_OFF not in text]
 
     def lose_kernel(self, gone: str, seconds: float = PATIENCE) -> None:
         """Restart the kernel, whatever it is doing, and wait until what `gone` selects has left the page."""
-        self.command("notebook:restart-kernel", wait=False)
-        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self._begin("notebook:restart-kernel")
         self.page.wait_for_selector(gone, state="detached", timeout=seconds * 1000)
+        self._wait_until_done()
 
     def begin_again(self) -> None:
         """Run all with the kernel that came in place of a lost one."""
-        self.complaints.clear()  # JupyterLab's own, about messages that were on their way
-        self.page.wait_for_timeout(500)
         self.wait_until_idle()
+        self.complaints.clear()  # JupyterLab's own, about messages that were on their way
         self.run_all()
+
+    def _begin(self, name: str) -> None:
+        """Start a command that asks first, and say yes."""
+        self.page.evaluate(
+            """name => {
+                window.done = false;
+                window.jupyterapp.commands.execute(name).then(() => { window.done = true; });
+            }""",
+            name,
+        )
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+
+    def _wait_until_done(self) -> None:
+        """Until the command is: the old kernel has said its last "idle" long before."""
+        self.page.wait_for_function("() => window.done")
 
     def interrupt(self) -> None:
         self.command("notebook:interrupt-kernel")

@@ -63,6 +63,7 @@ def test_played_paused_and_slowed_down_while_a_cell_runs(open_notebook: Open) ->
         marked = notebook.page.locator(f"{PANEL} button[aria-pressed=true]", has_text="G")
         marked.and_(notebook.page.get_by_label("One step of G")).wait_for()  # whose move it was
         notebook.page.locator(PANEL).get_by_role("button", name="Pause").click()
+        notebook.page.locator(PANEL).get_by_role("button", name="Slow", exact=True).wait_for()
         # The kernel's own status says "idle" after each message of the panel: the cell tells whether it runs.
         assert (
             notebook.page.evaluate("() => window.notebook.content.widgets[1].model.executionState")

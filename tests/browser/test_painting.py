@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from .conftest import Open
 from .lab import Lab, Notebook
@@ -162,6 +162,23 @@ def test_the_keyboard_paints_and_the_notebook_keeps_its_cells(open_notebook: Ope
         )
 
 
+def test_what_comes_while_a_sheet_is_decoded_waits_for_it(open_notebook: Open) -> None:
+    """Undo decodes the sheet of before; what is pressed in the same moment is done to that one, in its order."""
+    presses = """pad => {
+        const press = (name) => [...pad.querySelectorAll("button")].find((one) => one.textContent === name).click();
+        ["Paint all", "Clear", "Undo", "Undo", "Invert"].forEach(press);
+    }"""
+    with open_notebook("at-once", [START, MASK, READ]) as notebook:
+        notebook.run_all()
+        pad = notebook.page.locator(".nbgen-pad")
+        drag(notebook.page, pad.locator("canvas"), [(0.2, 0.3), (0.6, 0.3)])
+        expected = brushed([(0.2, 0.3), (0.6, 0.3)], size_of_brush(pad))
+        assert finds(notebook, expected, alike=0.95)
+        first = painted(notebook)
+        pad.evaluate(presses)
+        assert finds(notebook, ~first)
+
+
 def test_a_finger_paints(lab: Lab, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
     notebook = Notebook(lab, context.new_page(), lab.write("touch.ipynb", [START, MASK, READ]))
@@ -186,6 +203,8 @@ def test_it_comes_back_with_the_page_and_leaves_its_picture_without_a_kernel(
         canvas = notebook.page.locator(".nbgen-pad canvas")
         canvas.wait_for()
         drag(notebook.page, canvas, [(0.2, 0.2), (0.8, 0.8)])
+        size = size_of_brush(notebook.page.locator(".nbgen-pad"))
+        assert finds(notebook, brushed([(0.2, 0.2), (0.8, 0.8)], size), alike=0.9)
         before = painted(notebook)
         notebook.save()
         notebook.page.reload()
@@ -197,7 +216,7 @@ def test_it_comes_back_with_the_page_and_leaves_its_picture_without_a_kernel(
     with lab.open(browser, path) as notebook:
         notebook.stop()
         notebook.page.wait_for_function("() => !window.notebook.sessionContext.session")
-        assert notebook.page.locator(".jp-OutputArea-output img").count() == 1
+        expect(notebook.page.locator(".jp-OutputArea-output img")).to_have_count(1)
         assert notebook.page.locator(".nbgen-pad").count() == 0
         assert "not found" not in notebook.page.locator(".jp-Notebook").inner_text()
 

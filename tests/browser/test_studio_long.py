@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections import Counter
 
@@ -17,16 +18,21 @@ from .test_painting import brushed, drag, overlap, size_of_brush
 WATCHED = """
 import time, nbgen.jobs
 from nbgen.widgets.parts import Stage
-finished, sent, keep, frame = set(), [], nbgen.jobs.Job.picture, Stage.frame
+from nbgen.widgets.studio import Studio
+finished, sent, heard = set(), [], []
+keep, frame, pressed = nbgen.jobs.Job.picture, Stage.frame, Studio._pressed
 def kept(job, index, picture):
     finished.add(picture.key)
     keep(job, index, picture)
 def timed(stage, *arguments):
     sent.append(time.monotonic())
     frame(stage, *arguments)
-nbgen.jobs.Job.picture, Stage.frame = kept, timed
+def hear(studio, message):
+    pressed(studio, message)
+    heard.append(message["prompt"])
+nbgen.jobs.Job.picture, Stage.frame, Studio._pressed = kept, timed, hear
 """
-"""What was finished, and when frames were sent: noted beside nbgen, not by it."""
+"""What was finished, when frames were sent, and which words were pressed: noted beside nbgen, not by it."""
 
 PRESS = """async ([count, seed]) => {
     let state = seed;
@@ -37,6 +43,9 @@ PRESS = """async ([count, seed]) => {
         await new Promise((later) => setTimeout(later, 120 * random() ** 2));
     }
 }"""
+
+PRESSES = itertools.count(1)
+"""How many blanks the words of a last press end with."""
 
 LEFT = """
 import threading, comm
@@ -96,10 +105,21 @@ def _press(notebook: Notebook, count: int, seed: int) -> None:
 
 
 def _rested(notebook: Notebook) -> None:
-    """One more of each, so that there is always something to have finished; then until nothing runs."""
-    notebook.page.evaluate("() => document.querySelectorAll('.nbgen-primary').forEach((one) => one.click())")
-    notebook.page.wait_for_timeout(500)
+    """One more of each, so that there is always something to have finished; then until nothing runs.
+
+    The kernel hears the presses on a subshell, when it comes to them: these last ones are known by their words.
+    """
+    words = f"a cat face{' ' * next(PRESSES)}"
+    notebook.page.evaluate(
+        """([prompt, words]) => {
+            document.querySelectorAll(prompt).forEach((one) => { one.value = words; });
+            document.querySelectorAll(".nbgen-primary").forEach((one) => one.click());
+        }""",
+        [PROMPT, words],
+    )
     said = ""
+    while said != "2":
+        said = evaluate(notebook, f"print(heard.count({words!r}))").strip()
     while said != "True True":  # the page's time limit ends a studio that hangs
         said = evaluate(notebook, "print(studio.wait(90), other.wait(90))").strip()
         assert "False" not in said
@@ -124,7 +144,8 @@ def test_at_most_four_frames_a_second_and_none_to_a_tab_that_is_hidden(open_note
         later = done
         while int(later) < int(done) + 100:
             later, frames_later, _ = evaluate(notebook, calls).split()
-        assert frames_later == frames, "a view that nobody sees costs nothing"
+        # One may have been on its way when the page told so.
+        assert int(frames_later) <= int(frames) + 1, "a view that nobody sees costs nothing"
         tab(notebook, "Create")
         seen = page.get_attribute(".nbgen-stage", "data-frames")
         page.wait_for_function(
@@ -159,6 +180,7 @@ print(["".join(".#"[int(each)] for each in row) for row in mask])
         pad.get_by_role("slider", name="Size").fill("24")
         drag(page, pad.locator("canvas"), [(0.1, 0.1), (0.2, 0.2)])
         pad.get_by_role("button", name="Undo").click()
+        pad.get_by_role("status").filter(has_text="Undone.").wait_for()
         drag(page, pad.locator("canvas"), line)
         size = size_of_brush(pad)
         page.click("button:has-text('Change only what is painted')")
@@ -204,6 +226,8 @@ def test_every_control_has_a_name_and_is_reached_by_keys(open_notebook: Open) ->
         for name in ("Create", "Compare", "Interpolate", "History"):
             tab(notebook, name)
             page.wait_for_timeout(300)
+            if name == "History":  # its strip comes when the store has been searched
+                page.wait_for_selector("text=the store holds")
             lines = [line.strip() for line in page.locator(".nbgen-panel").aria_snapshot().splitlines()]
             controls = [match for line in lines if (match := NAMED.match(line))]
             assert len(controls) >= 8

@@ -30,6 +30,7 @@ grid = nbgen.compare("a cat", model=tiny_sd(), sampler=["ddim", "heun"], seed=ra
 
 def colour(page: Page, selector: str, across: float = 0.5) -> tuple[int, ...]:
     """The colour on the screen at a fraction of an element's width."""
+    page.locator(f"{selector} img").evaluate_all("all => Promise.all(all.map((one) => one.decode()))")
     shot = Image.open(io.BytesIO(page.locator(selector).first.screenshot())).convert("RGB")
     return shot.getpixel((int(shot.width * across), shot.height // 2))
 
@@ -78,7 +79,7 @@ def test_the_viewer_wipes_and_blinks_in_the_cell_and_stays_as_a_figure(lab: Lab,
     with lab.open(browser, path) as notebook:
         notebook.stop()
         notebook.page.wait_for_function("() => !window.notebook.sessionContext.session")
-        assert notebook.page.locator(".jp-OutputArea-output img").count() == 1
+        expect(notebook.page.locator(".jp-OutputArea-output img")).to_have_count(1)
         assert "not found" not in notebook.page.locator(".jp-Notebook").inner_text()
 
 

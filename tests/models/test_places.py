@@ -280,9 +280,9 @@ def test_unloading_after_a_while_waits_for_the_idle_time(saved: Path) -> None:
     while model.residence.here and time.monotonic() < end:
         time.sleep(0.05)
     assert not model.residence.here
+    nbgen.unload(model, after="never")
     picture(model)
     assert model.residence.here
-    nbgen.unload(model, after="never")
     for wrong in ("soon", "10 parsecs", "-1s", "1000000 years", -1, True, float("nan"), [3]):
         with pytest.raises(errors.ModelError, match='"10m"'):
             nbgen.unload(model, after=wrong)

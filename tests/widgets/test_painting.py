@@ -88,7 +88,10 @@ def test_what_the_notebook_keeps_is_an_ordinary_picture_with_the_painted_part_ti
     assert image.getpixel((1, 1)) == PICTURE.getpixel((0, 0)) != image.getpixel((60, 70))
 
 
-def test_strokes_arrive_as_messages_and_reading_waits_for_those_that_have_begun() -> None:
+def test_strokes_arrive_as_messages_and_reading_waits_for_those_that_have_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nbgen.widgets.painting._PATIENCE", 60)
     mask = nbgen.mask(PICTURE)
     receive(mask, {"kind": "begun", "view": "a"})
 

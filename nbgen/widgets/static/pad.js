@@ -28,6 +28,7 @@ function openPad(model, el) {
   let cursor = { x: width / 2, y: height / 2 };
   let penDown = false; // by Enter
   let own = null; // what this view has sent last
+  let queue = null; // what waits for the sheet that is being decoded; null where none is
   const history = [];
   let now = -1;
   const view = Math.random().toString(36).slice(2);
@@ -92,7 +93,29 @@ function openPad(model, el) {
 
   const show = (area) => showLayer(painter, layer, masking && TINT, area);
 
-  function begin(point, erasing) {
+  /** Now, or once the sheet that is being decoded is there: it would cover what was done meanwhile. */
+  function inTurn(action) {
+    if (queue) queue.push(action);
+    else action();
+  }
+
+  async function decode(bytes, into, then) {
+    queue = [];
+    try {
+      await pngToLayer(bytes, into);
+    } finally {
+      const waiting = queue;
+      queue = null;
+      then?.();
+      waiting.forEach(inTurn); // one of them may decode another sheet: then the others wait for that
+    }
+  }
+
+  function begin(point, erasing, pressed) {
+    inTurn(() => start(point, erasing, pressed));
+  }
+
+  function start(point, erasing, pressed) {
     if (stroke) return;
     model.send({ kind: "begun", view }); // Python waits for what has begun
     if (tool === "fill" && !erasing) {
@@ -102,19 +125,24 @@ function openPad(model, el) {
     }
     stroke = beginStroke(layer, erasing ? paper.data : masking ? [255] : rgb(ink), masking);
     stroke.last = point;
-    go(point);
+    go(point, pressed);
   }
 
-  function go(point) {
-    if (!stroke) return;
-    show(strokeTo(layer, stroke, stroke.last, point, size * (stroke.pressed ?? 1)));
-    stroke.last = point;
+  /** The stroke under way goes on to a point; `pressed`: how hard, of 1. */
+  function go(point, pressed = 1) {
+    inTurn(() => {
+      if (!stroke) return;
+      show(strokeTo(layer, stroke, stroke.last, point, size * pressed));
+      stroke.last = point;
+    });
   }
 
   function end() {
-    if (!stroke) return;
-    stroke = null;
-    keep("");
+    inTurn(() => {
+      if (!stroke) return;
+      stroke = null;
+      keep("");
+    });
   }
 
   /** What is on the sheet now is a step of the history, and Python's. */
@@ -148,23 +176,28 @@ function openPad(model, el) {
       ? `Mask of ${width} by ${height} pixels, ${painted} painted. ${KEYS}` : `Sketch of ${width} by ${height} pixels. ${KEYS}`);
   }
 
-  async function travel(by) {
-    if (stroke || !history[now + by]) return;
-    now += by;
-    deliver(history[now]);
-    await redraw(history[now]);
-    say(by < 0 ? "Undone." : "Redone.");
+  function travel(by) {
+    inTurn(() => {
+      if (stroke || !history[now + by]) return;
+      now += by;
+      deliver(history[now]);
+      redraw(history[now], by < 0 ? "Undone." : "Redone.");
+    });
   }
 
-  async function redraw(bytes) {
-    await pngToLayer(bytes, layer);
-    show();
+  function redraw(bytes, words) {
+    decode(bytes, layer, () => {
+      show();
+      say(words);
+    });
   }
 
   function alter(value, words) {
-    if (stroke) return;
-    layer.data.set(layer.data.map(value));
-    keep(words);
+    inTurn(() => {
+      if (stroke) return;
+      layer.data.set(layer.data.map(value));
+      keep(words);
+    });
   }
 
   async function copy() {
@@ -199,8 +232,7 @@ function openPad(model, el) {
     canvas.setPointerCapture(event.pointerId);
     cursor = inside(pointOf(event));
     drawRing();
-    begin(cursor, tool === "erase" || event.button === 5); // 5 is the other end of a pen
-    if (stroke) stroke.pressed = pressure(event);
+    begin(cursor, tool === "erase" || event.button === 5, pressure(event)); // 5 is the other end of a pen
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!event.isPrimary) return;
@@ -209,10 +241,7 @@ function openPad(model, el) {
     if (!event.buttons) return;
     // A quick hand is sampled more often than the page is drawn.
     const points = event.getCoalescedEvents?.() ?? [];
-    for (const each of points.length ? points : [event]) {
-      if (stroke) stroke.pressed = pressure(each);
-      go(pointOf(each));
-    }
+    for (const each of points.length ? points : [event]) go(pointOf(each), pressure(each));
   });
   for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, end);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -248,14 +277,15 @@ function openPad(model, el) {
   canvas.addEventListener("blur", () => { penDown = false; end(); drawRing(); });
 
   /** The sheet was changed elsewhere: by code, or in another view of it. */
-  async function changed() {
-    const bytes = model.get("sheet");
-    if (bytes.buffer === own?.buffer) return;
-    const copied = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice();
-    history.splice(now + 1, history.length, copied);
-    now = history.length - 1;
-    await redraw(copied);
-    say("");
+  function changed() {
+    inTurn(() => {
+      const bytes = model.get("sheet");
+      if (bytes.buffer === own?.buffer) return;
+      const copied = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice();
+      history.splice(now + 1, history.length, copied);
+      now = history.length - 1;
+      redraw(copied, "");
+    });
   }
 
   const drawPicture = () => {
@@ -281,8 +311,8 @@ function openPad(model, el) {
   take("paint");
   if (!masking) dip(ink);
   resize(size);
+  if (model.get("beneath").byteLength && !masking) decode(model.get("beneath"), paper);
   changed();
-  if (model.get("beneath").byteLength && !masking) pngToLayer(model.get("beneath"), paper);
   return () => {
     fit.disconnect();
     keysEnd();
