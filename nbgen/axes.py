@@ -238,12 +238,14 @@ def label_of(value: Any) -> str:
     if isinstance(value, PurePath):
         return _short(value.stem)
     if isinstance(value, Mapping):
-        return _short(", ".join(_named(_option(name), part) for name, part in value.items())) or "(none)"
+        return (
+            _short(", ".join(f"{_option(name)}={label_of(part)}" for name, part in value.items())) or "(none)"
+        )
     if isinstance(value, tuple):
         if value and all(isinstance(part, tuple) and len(part) == 2 for part in value):
             return label_of(dict(value))  # options, as a recipe holds them
         if _is_weighted(value):
-            return f"× {label_of(value[1])}"
+            return label_of(value[1])  # its name stands beside
         whole = all(isinstance(part, int) and not isinstance(part, bool) for part in value)
         return (
             _short(("×" if whole and len(value) == 2 else ", ").join(label_of(part) for part in value))
@@ -267,11 +269,6 @@ def _is_weighted(value: Any) -> bool:
         return False
     given = value[0]
     return bool(_HASH.fullmatch(given)) if isinstance(given, str) else not isinstance(given, Real)
-
-
-def _named(name: str, value: Any) -> str:
-    """A named value: "eta=0.5"; of what has a weight only that, since its name says which it is: "sketch × 0.3"."""
-    return f"{name} {label_of(value)}" if _is_weighted(value) else f"{name}={label_of(value)}"
 
 
 def _option(name: Any) -> str:

@@ -124,8 +124,8 @@ def test_labels_are_short_distinct_and_readable():
     ]
     assert len(label_of("word " * 100)) <= 160
     picture = Image.new("L", (64, 64))
-    assert labels_of([{"sketch": (picture, weight)} for weight in (0, 0.3)]) == ("sketch × 0", "sketch × 0.3")
-    assert label_of((("sketch", ("ab" * 32, 1.4)),)) == "sketch × 1.4"  # as a recipe holds it
+    assert labels_of([{"sketch": (picture, weight)} for weight in (0, 0.3)]) == ("sketch=0", "sketch=0.3")
+    assert label_of((("sketch", ("ab" * 32, 1.4)),)) == "sketch=1.4"  # as a recipe holds it
     assert label_of({"sketch": picture}) == "sketch=image"
     assert labels_of([0.12345678, 0.12345679]) == ("0.12345678", "0.12345679")
     assert labels_of([3, 3]) == ("3", "3")  # the same value twice is the same setting

@@ -74,7 +74,7 @@ def sketch(picture: Any = None, *, size: tuple[int, int] | None = None, start: A
 class Pad(Overlay):
     """What mask and sketch share: a sheet that is painted in the page, and is a plain image here."""
 
-    _esm = script("elements.js", "copying.js", "keys.js", "over.js", "raster.js", "pad.js")
+    _esm = script("elements.js", "copying.js", "keys.js", "over.js", "raster.js", "turns.js", "pad.js")
     _css = style("studio.css", "over.css", "pad.css")
 
     masking = traitlets.Bool().tag(sync=True)

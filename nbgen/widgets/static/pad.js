@@ -5,6 +5,7 @@ import { keepKeys } from "./keys.js";
 import { overOutput } from "./over.js";
 import { beginStroke, blankLayer, floodFill, layerToPng, paintedShare, pngToLayer, showLayer, strokeTo } from "./raster.js";
 import { make } from "./elements.js";
+import { turns } from "./turns.js";
 
 const TINT = [255, 0, 190, 110]; // a colour that few pictures have much of, and that lets them through
 const INKS = { black: "#000000", white: "#ffffff", grey: "#8a8f98", red: "#d62828", orange: "#f77f00", yellow: "#fcd34d",
@@ -28,8 +29,8 @@ function openPad(model, el) {
   let cursor = { x: width / 2, y: height / 2 };
   let penDown = false; // by Enter
   let own = null; // what this view has sent last
-  let queue = null; // what waits for the sheet that is being decoded; null where none is
   const history = [];
+  const { inTurn, whileOthersWait } = turns(); // a sheet that is decoded would cover what is done meanwhile
   let now = -1;
   const view = Math.random().toString(36).slice(2);
 
@@ -93,27 +94,7 @@ function openPad(model, el) {
 
   const show = (area) => showLayer(painter, layer, masking && TINT, area);
 
-  /** Now, or once the sheet that is being decoded is there: it would cover what was done meanwhile. */
-  function inTurn(action) {
-    if (queue) queue.push(action);
-    else action();
-  }
-
-  async function decode(bytes, into, then) {
-    queue = [];
-    try {
-      await pngToLayer(bytes, into);
-    } finally {
-      const waiting = queue;
-      queue = null;
-      then?.();
-      waiting.forEach(inTurn); // one of them may decode another sheet: then the others wait for that
-    }
-  }
-
-  function begin(point, erasing, pressed) {
-    inTurn(() => start(point, erasing, pressed));
-  }
+  const begin = (...how) => inTurn(() => start(...how));
 
   function start(point, erasing, pressed) {
     if (stroke) return;
@@ -137,13 +118,11 @@ function openPad(model, el) {
     });
   }
 
-  function end() {
-    inTurn(() => {
-      if (!stroke) return;
-      stroke = null;
-      keep("");
-    });
-  }
+  const end = () => inTurn(() => {
+    if (!stroke) return;
+    stroke = null;
+    keep("");
+  });
 
   /** What is on the sheet now is a step of the history, and Python's. */
   function keep(words) {
@@ -185,12 +164,7 @@ function openPad(model, el) {
     });
   }
 
-  function redraw(bytes, words) {
-    decode(bytes, layer, () => {
-      show();
-      say(words);
-    });
-  }
+  const redraw = (bytes, words) => whileOthersWait(pngToLayer(bytes, layer), () => { show(); say(words); });
 
   function alter(value, words) {
     inTurn(() => {
@@ -311,7 +285,7 @@ function openPad(model, el) {
   take("paint");
   if (!masking) dip(ink);
   resize(size);
-  if (model.get("beneath").byteLength && !masking) decode(model.get("beneath"), paper);
+  if (model.get("beneath").byteLength && !masking) whileOthersWait(pngToLayer(model.get("beneath"), paper));
   changed();
   return () => {
     fit.disconnect();
